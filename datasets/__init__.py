@@ -1,0 +1,36 @@
+"""Data: readers, downloads, splits, generated stand-ins, episodes and pairs."""
+
+import importlib
+
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+
+# name -> module with load(root, offline, ...); modules are imported when they are asked for.
+LOADERS = {
+    "omniglot": "datasets.omniglot",
+    "strokes": "datasets.strokes",
+    "orl_faces": "datasets.faces",
+    "sketch_faces": "datasets.sketch_faces",
+    "cats_dogs": "datasets.sounds",
+    "synth_sounds": "datasets.synth_sounds",
+}
+
+
+def load(name: str, root=None, offline: bool = False, **options) -> Dataset:
+    """Load a set of the catalogue by name.
+
+    Args:
+        name: a key of ``LOADERS``.
+        root: data folder searched before METAZOO_DATA and the cache.
+        offline: forbid downloads.
+        **options: passed to the loader (see its module).
+
+    Raises:
+        DataError: unknown name, or data that is missing or broken.
+    """
+    if name not in LOADERS:
+        raise DataError(f"Unknown data set {name!r}; the sets are {', '.join(LOADERS)}.")
+    return importlib.import_module(LOADERS[name]).load(root=root, offline=offline, **options)
+
+
+__all__ = ["LOADERS", "DataError", "Dataset", "load"]

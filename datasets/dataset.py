@@ -1,0 +1,50 @@
+"""What every loader returns: items grouped by class, and splits that are disjoint by class."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from datasets.errors import DataError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items of several classes, in memory.
+
+    Attributes:
+        name: name in the catalogue, such as ``omniglot``.
+        items: uint8 images ``[item, height, width]`` or ``[item, height, width, channel]``
+            (0 to 255), or float32 features ``[item, coefficient, frame]``.
+        item_class: int32 ``[item]``, index into ``class_names``, ascending.
+        class_names: one name per class.
+        splits: split name to class indices; no class is in two of the base splits.
+        generated: true for a generated stand-in; results on it are labelled as such.
+        source: folder or archive the items were read from.
+    """
+
+    name: str
+    items: np.ndarray
+    item_class: np.ndarray
+    class_names: tuple[str, ...]
+    splits: dict[str, np.ndarray] = field(default_factory=dict)
+    generated: bool = False
+    source: str = ""
+
+    def __post_init__(self):
+        if len(self.items) != len(self.item_class):
+            raise ValueError(f"{len(self.items)} items but {len(self.item_class)} class indices")
+        if np.any(np.diff(self.item_class) < 0):
+            raise ValueError("items must be sorted by class")
+
+    def classes(self, split: str) -> np.ndarray:
+        """Class indices of a split; DataError names the splits there are."""
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no split {split!r}; it has {', '.join(sorted(self.splits))}."
+            )
+        return self.splits[split]
+
+    def items_of(self, class_index: int) -> np.ndarray:
+        """Positions in ``items`` of one class."""
+        start, stop = np.searchsorted(self.item_class, [class_index, class_index + 1])
+        return np.arange(start, stop)

@@ -1,0 +1,31 @@
+"""Where data is looked for: argument, then METAZOO_DATA, then the cache folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Folder for downloads, generated stand-ins and converted arrays."""
+    return Path(os.environ.get("METAZOO_CACHE") or Path.home() / ".cache" / "metazoo").expanduser()
+
+
+def offline(flag: bool = False) -> bool:
+    """True when the argument or METAZOO_OFFLINE forbids the network."""
+    return flag or os.environ.get("METAZOO_OFFLINE", "") not in ("", "0")
+
+
+def search_folders(root: str | Path | None = None) -> list[Path]:
+    """Data folders in the order in which they are searched, existing or not."""
+    named = [root, os.environ.get("METAZOO_DATA")]
+    return [Path(folder).expanduser() for folder in named if folder] + [cache_folder()]
+
+
+def find(name: str, candidates: Sequence[str], root: str | Path | None = None) -> Path | None:
+    """First existing ``<data folder>/<name>/<candidate>``, or None."""
+    for folder in search_folders(root):
+        for candidate in candidates:
+            path = folder / name / candidate
+            if path.exists():
+                return path
+    return None
