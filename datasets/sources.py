@@ -1,0 +1,245 @@
+"""Where the real sets come from, what they must contain, and where they lie on this machine.
+
+Nothing is downloaded that lies in one of the data folders already. Addresses and digests stand here
+and nowhere else. The digests are over contents (see ``remote.digest``), so an archive that somebody
+packed anew passes and one changed pixel does not.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import home, remote
+from datasets.errors import DataError
+from datasets.remote import RemoteFile
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a set, which may lie on disk in one of several layouts with the same contents.
+
+    Attributes:
+        layouts: archives or folders below the set's folder; ``.`` is that folder itself.
+        suffix: ending of the files that count.
+        files: how many of them there are.
+        digest: ``remote.digest`` over them.
+        subfolders: without these a folder is not the set.
+    """
+
+    layouts: tuple[str, ...]
+    suffix: str
+    files: int
+    digest: str
+    subfolders: tuple[str, ...] = ()
+
+    def find(self, folder: Path) -> Path | None:
+        """The first layout there is below the set's folder, or None."""
+        for layout in self.layouts:
+            path = folder / layout
+            if path.is_file() or (path.is_dir() and self._is_layout(path)):
+                return path
+        return None
+
+    def _is_layout(self, path: Path) -> bool:
+        return any(path.iterdir()) and all((path / name).is_dir() for name in self.subfolders)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published set.
+
+    Attributes:
+        folder: its folder below each data folder.
+        parts: what that folder must hold.
+        fetch: downloads what is missing, given the set's folder and whether the network is
+            forbidden.
+        megabytes: size of the download.
+        stand_in: the generated set that replaces it where there is no network.
+    """
+
+    folder: str
+    parts: tuple[Part, ...]
+    fetch: Callable[[Path, bool], None]
+    megabytes: float
+    stand_in: str
+
+    def is_in(self, folder: Path) -> bool:
+        return all(part.find(folder) for part in self.parts)
+
+
+# --- Omniglot: 964 + 659 characters, 20 drawings each ---------------------------------------------
+
+# The official archives are said to be 9,464,212 and 6,462,886 bytes long; neither sizes nor
+# addresses could be tried where this was written, the contents are those of a re-packed copy.
+_OMNIGLOT = "https://github.com/brendenlake/omniglot/raw/master/python/"
+OMNIGLOT_PARTS = (
+    Part(
+        layouts=("images_background", "images_background.zip"),
+        suffix=".png",
+        files=19280,
+        digest="965681d611da6116338322cb5ec12e84aa2924e70e04097d158180422f2a00b0",
+    ),
+    Part(
+        layouts=("images_evaluation", "images_evaluation.zip"),
+        suffix=".png",
+        files=13180,
+        digest="58e5d2de2f2256fd136263a0e4d9759f077b8a96597bb3d9dc483bd1716dc960",
+    ),
+)
+
+
+def fetch_omniglot(folder: Path, offline: bool = False) -> None:
+    """The two official archives, left packed: 32,460 small files would take 130 MB of disk."""
+    for part in OMNIGLOT_PARTS:
+        if not part.find(folder):
+            name = part.layouts[-1]
+            archive = RemoteFile(name, _OMNIGLOT + name, 20_000_000, part.digest, part.suffix)
+            remote.fetch(archive, folder, offline)
+
+
+# --- ORL faces (AT&T Laboratories Cambridge): 40 people, 10 pictures each -------------------------
+
+# Described at https://cam-orl.co.uk/facedatabase.html; the address could not be tried where this
+# was written. The book's companion repository also keeps the pictures, but as 400 single files and
+# not for their owner, so it is not a second address.
+FACES_PART = Part(
+    layouts=("att_faces.zip", "."),
+    suffix=".pgm",
+    files=400,
+    digest="aaffeedf61989e82e6b867591795809959ae628395b4e830ac9812c13aa09dc0",
+    subfolders=tuple(f"s{person}" for person in range(1, 41)),
+)
+FACES_ARCHIVE = RemoteFile(
+    name="att_faces.zip",
+    url="https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip",
+    max_bytes=20_000_000,
+    digest=FACES_PART.digest,
+    suffix=FACES_PART.suffix,
+)
+
+
+def fetch_orl_faces(folder: Path, offline: bool = False) -> None:
+    """The official archive, unpacked to ``s1/1.pgm`` ... ``s40/10.pgm`` so that one can look."""
+    with remote.lock(folder):
+        if FACES_PART.find(folder):
+            return
+        archive = remote.download(FACES_ARCHIVE, folder.parent, offline)
+        remote.extract(archive, folder, FACES_ARCHIVE.suffix, FACES_ARCHIVE.max_bytes)
+        archive.unlink()
+
+
+# --- Cats and dogs: 14 + 14 + 14 clips, 16 kHz mono -----------------------------------------------
+
+# The book's companion repository. The file names were checked, the addresses could not be tried.
+_CLIPS = (
+    "https://raw.githubusercontent.com/sudharsan13296/Hands-On-Meta-Learning-With-Python/master/"
+    "02.%20Face%20and%20Audio%20Recognition%20using%20Siamese%20Networks/data/audio/"
+)
+CLIP_NAMES = (
+    *(f"Cats/cat_{clip}.wav" for clip in range(1, 15)),
+    *(f"Dogs/dog_barking_{clip}.wav" for clip in range(14)),
+    *(f"Sub_dogs/dog_barking_{clip}.wav" for clip in range(70, 84)),
+)
+CLIPS_PART = Part(
+    layouts=(".",),
+    suffix=".wav",
+    files=42,
+    digest="3014683d4113d5df82931e7cd7088bf7d0c279441d1bc8928a342dfdd54067d0",
+    subfolders=("Cats", "Dogs", "Sub_dogs"),
+)
+
+
+def fetch_cats_dogs(folder: Path, offline: bool = False) -> None:
+    """The 42 clips, one download each, checked together before the folder gets its name."""
+    with remote.lock(folder):
+        if CLIPS_PART.find(folder):
+            return
+        with remote.part_of(folder) as part:
+            for name in CLIP_NAMES:
+                clip = RemoteFile(name, _CLIPS + name, max_bytes=2_000_000, digest="")
+                remote.download(clip, part, offline)
+            remote.check(part, CLIPS_PART.digest, CLIPS_PART.suffix, name=_CLIPS)
+
+
+# --- look-up --------------------------------------------------------------------------------------
+
+SOURCES = {
+    "omniglot": Source("omniglot", OMNIGLOT_PARTS, fetch_omniglot, 15.9, "strokes"),
+    "orl_faces": Source("orl_faces", (FACES_PART,), fetch_orl_faces, 4.5, "sketch_faces"),
+    "cats_dogs": Source("audio_cats_dogs", (CLIPS_PART,), fetch_cats_dogs, 8.7, "synth_sounds"),
+}
+
+
+def find(name: str, root: str | Path | None = None) -> Path | None:
+    """Folder that holds the set, or None: argument, METAZOO_DATA, cache, in this order."""
+    source = SOURCES[name]
+    folders = (folder / source.folder for folder in home.search_folders(root))
+    return next((folder for folder in folders if source.is_in(folder)), None)
+
+
+def locate(name: str, root: str | Path | None = None, offline: bool = False) -> Path:
+    """Folder that holds a real set; the set is downloaded into the cache if no folder does.
+
+    Args:
+        name: ``omniglot``, ``orl_faces`` or ``cats_dogs``.
+        root: data folder searched before METAZOO_DATA and the cache.
+        offline: forbid the download, as METAZOO_OFFLINE does.
+
+    Returns:
+        ``<data folder>/omniglot`` with ``images_background`` and ``images_evaluation``, each a
+        folder or a ``.zip``; ``<data folder>/orl_faces`` with ``att_faces.zip`` or ``s1`` ...
+        ``s40``; ``<data folder>/audio_cats_dogs`` with ``Cats``, ``Dogs`` and ``Sub_dogs``.
+
+    Raises:
+        DataError: the set is nowhere and cannot be downloaded; names the ways out.
+    """
+    return find(name, root) or fetch(name, home.cache_folder(), offline, root)
+
+
+def fetch(
+    name: str, data_folder: str | Path, offline: bool = False, root: str | Path | None = None
+) -> Path:
+    """Download a real set into a data folder; what is there already stays.
+
+    ``root`` is only named in the error, as one of the folders that were searched.
+    """
+    source = SOURCES[name]
+    folder = Path(data_folder).expanduser() / source.folder
+    if source.is_in(folder):
+        return folder
+    searched = [str(place / source.folder) for place in home.search_folders(root)]
+    ways_out = (
+        f"Searched: {', '.join(searched)}. Ways out: copy the data to one of these, set "
+        f"METAZOO_DATA to a folder with {source.folder}/ in it, "
+        f"run `python -m datasets get {name}` with the network allowed (no --offline, no "
+        f"METAZOO_OFFLINE), or use the generated stand-in {source.stand_in!r}."
+    )
+    if home.offline(offline):
+        raise DataError(f"The set {name!r} is missing and the network is forbidden. {ways_out}")
+    print(f"Fetching {name} ({source.megabytes} MB) into {folder}", file=sys.stderr)
+    try:
+        source.fetch(folder, offline)
+    except DataError as error:
+        raise DataError(f"The set {name!r} is missing. {error} {ways_out}") from error
+    return folder
+
+
+def verify(name: str, root: str | Path | None = None) -> Path:
+    """Folder of a set that is present, after comparing the digest of its contents.
+
+    Raises:
+        DataError: the set is nowhere, or a part of it differs.
+    """
+    folder = find(name, root)
+    if folder is None:
+        searched = [str(place / SOURCES[name].folder) for place in home.search_folders(root)]
+        raise DataError(f"The set {name!r} is missing. Searched: {', '.join(searched)}.")
+    for part in SOURCES[name].parts:
+        try:
+            remote.check(part.find(folder), part.digest, part.suffix)
+        except DataError as error:
+            raise DataError(
+                f"{error} Move it away and run `python -m datasets get {name}`."
+            ) from error
+    return folder
