@@ -1,0 +1,216 @@
+"""Sound files to MFCC (mel-frequency cepstral coefficients) of a fixed size.
+
+    file --load_audio--> [sample] --mfcc--> [coefficient, frame] --fit_length--> fixed frames
+
+librosa does the signal processing and is imported when first needed: it takes seconds.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datasets.errors import DataError
+from datasets.files import read_bytes
+
+MAX_BYTES = 2**29
+MAX_SAMPLES = 2**27  # over all channels; a header can announce any number
+MAX_SECONDS = 600
+RATES = (1_000, 768_000)  # Hz; a header that says otherwise is broken
+MAX_AMPLITUDE = 1e6  # full scale is 1; beyond this, powers leave the range of float32
+
+
+def load_audio(source: str | Path | bytes, sample_rate: int, name: str | None = None) -> np.ndarray:
+    """Read a sound in a format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF...).
+
+    Args:
+        source: path of a file, or its content as bytes.
+        sample_rate: rate of the result in Hz. The sound is low-passed and resampled to it; leaving
+            out samples, as the book does, folds high tones onto low ones.
+        name: how error messages call the sound; default the path.
+
+    Returns:
+        ``[sample]`` float32, mono (mean of the channels), full scale 1.
+
+    Raises:
+        DataError: the file is missing, not a sound, empty, longer than MAX_SECONDS, or has
+            samples that are not finite.
+    """
+    import librosa
+    import soundfile
+
+    if isinstance(source, bytes):
+        name, content = name or "sound", source
+    else:
+        name, content = name or str(source), read_bytes(source, MAX_BYTES)
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as sound:
+            _check_header(sound, name)
+            audio, _ = librosa.load(sound, sr=sample_rate, mono=True)  # [sample]
+    except (soundfile.SoundFileError, librosa.ParameterError) as error:
+        reason = getattr(error, "error_string", str(error)) or "no known format"
+        raise DataError(f"{name} cannot be read as a sound: {reason.rstrip('.')}.") from error
+    if audio.size == 0:
+        raise DataError(f"{name} holds no samples; expected a sound.")
+    if not np.abs(audio).max() <= MAX_AMPLITUDE:  # written so that NaN fails as well
+        raise DataError(
+            f"{name} has samples that are not finite or far above full scale; expected -1 to 1."
+        )
+    return audio
+
+
+def mfcc(
+    audio: np.ndarray,
+    sample_rate: int,
+    *,
+    n_mfcc: int,
+    n_fft: int,
+    hop_length: int,
+    n_mels: int,
+    pad_mode: str = "constant",
+) -> np.ndarray:
+    """Mel-frequency cepstral coefficients; the first one is the loudness.
+
+    Power spectrum of Hann windows, ``n_mels`` Slaney mel bands from 0 Hz to half the sample rate,
+    decibels (at most 80 below the clip's loudest value), orthonormal DCT-II.
+
+    Args:
+        audio: ``[sample]``; shorter than one window, it is filled up with silence.
+        sample_rate: in Hz; it places the mel bands, so it has to be the audio's true rate.
+        n_mfcc: number of coefficients, at most ``n_mels``.
+        n_fft: window in samples.
+        hop_length: samples from one window to the next.
+        n_mels: number of mel bands.
+        pad_mode: what the first and last window see beyond the ends, "constant" (silence) or
+            "reflect" (librosa's default when the book was written).
+
+    Returns:
+        ``[coefficient, frame]`` float32 with ``1 + samples // hop_length`` frames; frame t is
+        centred on sample ``t * hop_length``.
+    """
+    import librosa
+
+    if n_mfcc > n_mels:
+        raise ValueError(f"{n_mfcc} coefficients need at least as many mel bands, not {n_mels}")
+    audio = librosa.util.fix_length(audio, size=max(len(audio), n_fft))
+    return librosa.feature.mfcc(
+        y=audio,
+        sr=sample_rate,
+        n_mfcc=n_mfcc,
+        dct_type=2,
+        norm="ortho",
+        n_fft=n_fft,
+        hop_length=hop_length,
+        window="hann",
+        center=True,
+        pad_mode=pad_mode,
+        n_mels=n_mels,
+        fmin=0.0,
+        fmax=sample_rate / 2,
+        htk=False,
+    )  # [coefficient, frame]
+
+
+def fit_length(features: np.ndarray, frames: int) -> tuple[np.ndarray, int]:
+    """The first ``frames`` frames, zero-padded at the end when there are fewer.
+
+    Args:
+        features: ``[coefficient, frame]``.
+        frames: wanted number of frames.
+
+    Returns:
+        ``[coefficient, frames]``, and how many of its frames are sound rather than padding.
+    """
+    kept = features[:, :frames]
+    valid = kept.shape[1]
+    return np.pad(kept, ((0, 0), (0, frames - valid))), valid
+
+
+def read_sound(
+    source: str | Path | bytes,
+    *,
+    frames: int = 400,
+    sample_rate: int = 16_000,
+    n_mfcc: int = 20,
+    n_fft: int = 1024,
+    hop_length: int = 512,
+    n_mels: int = 64,
+) -> tuple[np.ndarray, int]:
+    """All three steps; the defaults here are those of every sound loader of this package.
+
+    At 16 kHz they mean windows of 64 ms, a frame every 32 ms, and at most 12.8 s.
+
+    Returns:
+        ``[coefficient, frames]`` float32, and the number of frames that are not padding.
+    """
+    audio = load_audio(source, sample_rate)
+    features = mfcc(
+        audio, sample_rate, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels
+    )
+    return fit_length(features, frames)
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Gives every coefficient mean 0 and deviation 1 over the frames of the training clips.
+
+    Attributes:
+        mean: one number per coefficient.
+        deviation: one positive number per coefficient.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, features: np.ndarray, valid: np.ndarray) -> "Normaliser":
+        """Measure training clips; every frame that is not padding counts the same.
+
+        Args:
+            features: ``[clip, coefficient, frame]``, training clips only.
+            valid: ``[clip]``, number of frames of each clip that are not padding.
+        """
+        sound = _is_sound(features, valid)  # [clip, frame]
+        values = np.moveaxis(features, 1, -1)[sound].astype(np.float64)  # [frame, coefficient]
+        deviation = values.std(axis=0)
+        # A coefficient that never changes stays as it is instead of being divided by zero.
+        deviation = np.where(deviation > 1e-6, deviation, 1.0)
+        return cls(tuple(values.mean(axis=0).tolist()), tuple(deviation.tolist()))
+
+    def __call__(self, features: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Normalise ``[clip, coefficient, frame]`` to float32; padding becomes 0, the mean."""
+        mean = np.asarray(self.mean)[:, np.newaxis]  # [coefficient, 1]
+        deviation = np.asarray(self.deviation)[:, np.newaxis]
+        sound = _is_sound(features, valid)[:, np.newaxis]  # [clip, 1, frame]
+        return np.where(sound, (features - mean) / deviation, 0.0).astype(np.float32)
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain lists, for JSON."""
+        return {"mean": list(self.mean), "deviation": list(self.deviation)}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, list[float]]) -> "Normaliser":
+        """The inverse of ``to_dict``."""
+        return cls(tuple(saved["mean"]), tuple(saved["deviation"]))
+
+
+def _is_sound(features: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """``[clip, frame]``, true where a frame is not padding."""
+    return np.arange(features.shape[-1]) < np.asarray(valid)[:, np.newaxis]
+
+
+def _check_header(sound, name: str) -> None:
+    """Refuse what would take too much memory or time before anything is allocated."""
+    seconds = sound.frames / sound.samplerate
+    if not RATES[0] <= sound.samplerate <= RATES[1]:
+        raise DataError(
+            f"{name}: sample rate {sound.samplerate:,} Hz; {RATES[0]:,} to {RATES[1]:,} are read."
+        )
+    if seconds > MAX_SECONDS or sound.frames * sound.channels > MAX_SAMPLES:
+        raise DataError(
+            f"{name}: {seconds:,.0f} s of {sound.channels} channels at {sound.samplerate:,} Hz; "
+            f"at most {MAX_SECONDS} s and {MAX_SAMPLES:,} samples are read, so cut it."
+        )

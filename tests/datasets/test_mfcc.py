@@ -1,0 +1,313 @@
+"""Sounds: no aliases, MFCC as documented, fixed length, statistics of training clips only."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datasets import home
+from datasets.errors import DataError
+from datasets.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
+
+RATE = 16_000
+SMALL = {"n_mfcc": 13, "n_fft": 512, "hop_length": 256, "n_mels": 32}
+
+
+def wav(audio, rate=RATE, **options):
+    content = io.BytesIO()
+    soundfile.write(content, audio, rate, format="WAV", **options)
+    return content.getvalue()
+
+
+def noise(seconds, rate=RATE, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.1, int(seconds * rate)).astype(np.float32)
+
+
+def tone(frequency, seconds, rate):
+    return 0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def power_near(audio, rate, frequency, width=50):
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)))) ** 2
+    frequencies = np.fft.rfftfreq(len(audio), 1 / rate)
+    return spectrum[np.abs(frequencies - frequency) < width].sum()
+
+
+# Loading
+
+
+def test_mono_float32_at_the_asked_rate(tmp_path):
+    path = tmp_path / "stereo.wav"
+    left = tone(440, 1.0, 44_100)
+    path.write_bytes(wav(np.stack([left, 0 * left], axis=1), 44_100))
+    audio = load_audio(path, RATE)
+    assert audio.dtype == np.float32
+    assert audio.shape == (RATE,)
+    np.testing.assert_allclose(audio[500:-500], tone(440, 1.0, RATE)[500:-500] / 2, atol=1e-3)
+
+
+def test_e2_15_resampling_leaves_no_alias():
+    audio = tone(5_000, 2.0, 22_050)
+    every_third = audio[::3]
+    resampled = load_audio(wav(audio, 22_050), 7_350)
+    alias = 7_350 - 5_000
+    # The book's way moves the whole tone to 2.35 kHz; ours leaves less than a millionth of it.
+    assert power_near(every_third, 7_350, alias) > 0.9 * power_near(every_third, 7_350, 0, 4_000)
+    assert power_near(resampled, 7_350, alias) < 1e-6 * power_near(every_third, 7_350, alias)
+
+
+def lying_flac():
+    """A FLAC whose header announces 2**36 - 1 samples: 256 GB."""
+    content = io.BytesIO()
+    soundfile.write(content, noise(0.5), RATE, format="FLAC")
+    flac = bytearray(content.getvalue())
+    flac[21] |= 0x0F
+    flac[22:26] = b"\xff" * 4
+    return bytes(flac)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "cannot be read as a sound"),
+        (b"<html>not found</html>", "cannot be read as a sound: Format not recognised."),
+        (wav(noise(0.1))[:30], "cannot be read as a sound"),
+        (wav(noise(0.1))[:44], "holds no samples"),
+        (wav(noise(0.1)[:0]), "holds no samples"),
+        (wav(np.array([0.1, np.nan]), subtype="FLOAT"), "not finite"),
+        (wav(np.array([0.1, np.inf]), subtype="FLOAT"), "not finite"),
+        (wav(np.array([0.1, 1e30]), subtype="FLOAT"), "far above full scale; expected -1 to 1"),
+        (wav(noise(0.1), rate=10), "sample rate 10 Hz; 1,000 to 768,000 are read"),
+        (wav(noise(0.1), rate=2**31 - 1), "sample rate 2,147,483,647 Hz"),
+        (wav(np.zeros(601_000), rate=1_000), "601 s of 1 channels at 1,000 Hz; at most 600 s"),
+        (lying_flac(), "at most 600 s"),
+    ],
+)
+def test_a_bad_sound_is_told_in_one_sentence(tmp_path, content, told):
+    path = tmp_path / "bark.wav"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        load_audio(path, RATE)
+    assert str(error.value).startswith(str(path))
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_sound_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.wav is missing"):
+        load_audio(tmp_path / "none.wav", RATE)
+
+
+# MFCC
+
+
+def test_mfcc_equals_its_definition_written_with_loops():
+    from librosa.filters import mel
+
+    audio = noise(0.2)
+    found = mfcc(audio, RATE, **SMALL)
+
+    padded = np.concatenate([np.zeros(256), audio, np.zeros(256)])
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    bands = mel(sr=RATE, n_fft=512, n_mels=32, fmin=0, fmax=RATE / 2, norm="slaney")
+    frames = 1 + len(audio) // 256
+    decibels = np.empty((32, frames))
+    for frame in range(frames):
+        window = padded[frame * 256 : frame * 256 + 512] * hann
+        power = np.abs(np.fft.rfft(window)) ** 2
+        decibels[:, frame] = 10 * np.log10(np.maximum(bands @ power, 1e-10))
+    decibels = np.maximum(decibels, decibels.max() - 80)
+    expected = np.empty((13, frames))
+    for k in range(13):
+        scale = np.sqrt((1 if k == 0 else 2) / 32)
+        cosine = np.cos(np.pi * k * (2 * np.arange(32) + 1) / 64)
+        expected[k] = scale * cosine @ decibels
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 511, 512, 513, 5_000])
+def test_number_of_frames(samples):
+    features = mfcc(noise(1)[:samples], RATE, **SMALL)
+    assert features.shape == (13, 1 + max(samples, 512) // 256)
+    assert np.isfinite(features).all()
+
+
+def test_silence_has_finite_features():
+    assert np.isfinite(mfcc(np.zeros(2_000, np.float32), RATE, **SMALL)).all()
+
+
+def test_more_coefficients_than_bands_are_refused():
+    with pytest.raises(ValueError, match="40 coefficients need at least as many mel bands, not 32"):
+        mfcc(noise(0.1), RATE, **(SMALL | {"n_mfcc": 40}))
+
+
+def real_clip(name):
+    folders = [Path(folder) / "audio_cats_dogs" for folder in home.search_folders()]
+    found = [folder / name for folder in folders if (folder / name).is_file()]
+    if not found:
+        pytest.skip("needs the cats and dogs recordings: set METAZOO_DATA")
+    return found[0]
+
+
+@pytest.mark.real_data
+def test_e2_21_the_printed_corner_needs_reflect_padding():
+    # As the book does it: 22,050 Hz, every third sample, and the rate not corrected.
+    audio = load_audio(real_clip("Dogs/dog_barking_0.wav"), 22_050)[::3]
+    settings = {"n_mfcc": 20, "n_fft": 2048, "hop_length": 512, "n_mels": 128}
+    printed = [
+        [-297.549, -288.376, -314.920],
+        [23.059, 9.559, 37.217],
+        [-122.063, -115.026, -108.187],
+    ]
+    reflect = mfcc(audio, 22_050, **settings, pad_mode="reflect")
+    np.testing.assert_allclose(reflect[:3, :3], printed, atol=0.5)
+    constant = mfcc(audio, 22_050, **settings)
+    assert abs(constant[0, 0] - printed[0][0]) > 20
+
+
+# Fixed length
+
+
+def test_fit_length_crops_the_end():
+    features = np.arange(12.0).reshape(2, 6)
+    fitted, valid = fit_length(features, 4)
+    np.testing.assert_array_equal(fitted, features[:, :4])
+    assert valid == 4
+
+
+def test_fit_length_pads_the_end_with_zeros():
+    features = np.arange(1.0, 7.0).reshape(2, 3)
+    fitted, valid = fit_length(features, 5)
+    np.testing.assert_array_equal(fitted, [[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]])
+    assert valid == 3
+
+
+def test_e2_16_twenty_seconds_of_noise_have_the_stated_shape():
+    features, valid = read_sound(wav(noise(20)))
+    assert features.shape == (20, 400)
+    assert features.dtype == np.float32
+    assert valid == 400
+
+
+def test_a_short_sound_has_the_same_shape():
+    features, valid = read_sound(wav(noise(1)))
+    assert features.shape == (20, 400)
+    assert valid == 1 + RATE // 512
+    assert not features[:, valid:].any()
+
+
+# Normalisation
+
+
+def clips(seed=0):
+    """Three clips of 5, 8 and 2 frames; the padding is garbage so that using it shows."""
+    generator = np.random.default_rng(seed)
+    features = generator.normal([[[-300.0], [5.0]]], [[[80.0], [3.0]]], (3, 2, 8))
+    valid = np.array([5, 8, 2])
+    for clip, n in zip(features, valid, strict=True):
+        clip[:, n:] = 1e6
+    return features.astype(np.float32), valid
+
+
+def test_training_frames_get_mean_zero_and_deviation_one_per_coefficient():
+    features, valid = clips()
+    result = Normaliser.fit(features, valid)(features, valid)
+    frames = np.concatenate([result[i, :, :n] for i, n in enumerate(valid)], axis=1)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(frames.mean(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(frames.std(axis=1), 1, atol=1e-5)
+
+
+def test_fit_equals_a_loop_over_valid_frames():
+    features, valid = clips()
+    normaliser = Normaliser.fit(features, valid)
+    for c in range(2):
+        values = [float(features[i, c, t]) for i in range(3) for t in range(valid[i])]
+        assert normaliser.mean[c] == pytest.approx(sum(values) / 15)
+        variance = sum((value - normaliser.mean[c]) ** 2 for value in values) / 15
+        assert normaliser.deviation[c] == pytest.approx(variance**0.5)
+
+
+def test_padding_becomes_zero():
+    features, valid = clips()
+    result = Normaliser.fit(features, valid)(features, valid)
+    for i, n in enumerate(valid):
+        assert not result[i, :, n:].any()
+
+
+def test_other_clips_are_measured_with_the_training_statistics():
+    features, valid = clips()
+    normaliser = Normaliser.fit(features, valid)
+    other, _ = clips(seed=1)
+    expected = (other[1, :, 3] - normaliser.mean) / np.array(normaliser.deviation)
+    # The same alone as among other clips: nothing is measured when it is applied.
+    np.testing.assert_allclose(normaliser(other, valid)[1, :, 3], expected, rtol=1e-5)
+    np.testing.assert_allclose(normaliser(other[1:2], valid[1:2])[0, :, 3], expected, rtol=1e-5)
+
+
+def test_a_constant_coefficient_is_not_divided_by_zero():
+    features, valid = np.full((2, 3, 4), 7.0, np.float32), np.array([4, 4])
+    assert not Normaliser.fit(features, valid)(features, valid).any()
+
+
+def test_normaliser_survives_json_exactly():
+    normaliser = Normaliser.fit(*clips())
+    assert Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict()))) == normaliser
+
+
+# Fuzz
+
+
+def array_or_data_error(content):
+    try:
+        audio = load_audio(content, 8_000)
+    except DataError as error:
+        assert str(error)
+    else:
+        assert audio.ndim == 1
+        assert audio.size > 0
+        assert audio.dtype == np.float32
+        assert np.isfinite(audio).all()
+
+
+VALID = [
+    wav(noise(0.01)),
+    wav(noise(0.01), subtype="FLOAT"),
+    wav(np.stack([noise(0.01)] * 2, axis=1), 44_100, subtype="PCM_24"),
+    wav(noise(0.01), subtype="IMA_ADPCM"),
+]
+
+
+@pytest.mark.parametrize("content", VALID)
+def test_the_files_that_are_mutated_are_valid(content):
+    assert load_audio(content, 8_000).size > 0
+
+
+@settings(max_examples=400, deadline=5_000)
+@given(st.data())
+def test_fuzz_mutated_wav_files(data):
+    content = bytearray(data.draw(st.sampled_from(VALID)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        # Mostly in the header: its fields decide what is allocated.
+        start = data.draw(st.integers(0, 60) | st.integers(0, len(content)))
+        length = data.draw(st.integers(0, 4))
+        piece = st.binary(max_size=4) | st.sampled_from(
+            [b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f"]
+        )
+        content[start : start + length] = data.draw(piece)
+    cut = data.draw(st.none() | st.integers(0, len(content)))
+    array_or_data_error(bytes(content[:cut]))
+
+
+@settings(deadline=5_000)
+@given(
+    st.binary(max_size=100) | st.binary(max_size=100).map(lambda tail: wav(noise(0))[:36] + tail)
+)
+def test_fuzz_arbitrary_bytes(content):
+    array_or_data_error(content)
