@@ -121,6 +121,8 @@ def part_of(target: Path) -> Iterator[Path]:
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and any(target.iterdir()):
+            raise DataError(f"{target} is there and not empty; move it away and start again.")
         _remove(part)
         try:
             yield part

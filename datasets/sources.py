@@ -6,7 +6,7 @@ packed anew passes and one changed pixel does not.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,11 @@ class Part:
                 return path
         return None
 
+    def __str__(self) -> str:
+        """The layouts in words, for messages."""
+        inside = f"{self.subfolders[0]} ... {self.subfolders[-1]}" if self.subfolders else ""
+        return " or ".join(inside if layout == "." else layout for layout in self.layouts)
+
     def _is_layout(self, path: Path) -> bool:
         return any(path.iterdir()) and all((path / name).is_dir() for name in self.subfolders)
 
@@ -64,15 +69,19 @@ class Source:
     megabytes: float
     stand_in: str
 
-    def is_in(self, folder: Path) -> bool:
-        return all(part.find(folder) for part in self.parts)
+    def missing(self, folder: Path) -> list[str]:
+        """The parts that the set's folder does not hold, in words."""
+        try:
+            return [str(part) for part in self.parts if not part.find(folder)]
+        except OSError as error:
+            raise DataError(f"Cannot read {folder}: {error.strerror or error}.") from error
 
 
 # --- Omniglot: 964 + 659 characters, 20 drawings each ---------------------------------------------
 
 # The official archives are said to be 9,464,212 and 6,462,886 bytes long; neither sizes nor
 # addresses could be tried where this was written, the contents are those of a re-packed copy.
-_OMNIGLOT = "https://github.com/brendenlake/omniglot/raw/master/python/"
+OMNIGLOT_URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
 OMNIGLOT_PARTS = (
     Part(
         layouts=("images_background", "images_background.zip"),
@@ -94,7 +103,7 @@ def fetch_omniglot(folder: Path, offline: bool = False) -> None:
     for part in OMNIGLOT_PARTS:
         if not part.find(folder):
             name = part.layouts[-1]
-            archive = RemoteFile(name, _OMNIGLOT + name, 20_000_000, part.digest, part.suffix)
+            archive = RemoteFile(name, OMNIGLOT_URL + name, 20_000_000, part.digest, part.suffix)
             remote.fetch(archive, folder, offline)
 
 
@@ -132,7 +141,7 @@ def fetch_orl_faces(folder: Path, offline: bool = False) -> None:
 # --- Cats and dogs: 14 + 14 + 14 clips, 16 kHz mono -----------------------------------------------
 
 # The book's companion repository. The file names were checked, the addresses could not be tried.
-_CLIPS = (
+CLIPS_URL = (
     "https://raw.githubusercontent.com/sudharsan13296/Hands-On-Meta-Learning-With-Python/master/"
     "02.%20Face%20and%20Audio%20Recognition%20using%20Siamese%20Networks/data/audio/"
 )
@@ -157,9 +166,9 @@ def fetch_cats_dogs(folder: Path, offline: bool = False) -> None:
             return
         with remote.part_of(folder) as part:
             for name in CLIP_NAMES:
-                clip = RemoteFile(name, _CLIPS + name, max_bytes=2_000_000, digest="")
+                clip = RemoteFile(name, CLIPS_URL + name, max_bytes=2_000_000, digest="")
                 remote.download(clip, part, offline)
-            remote.check(part, CLIPS_PART.digest, CLIPS_PART.suffix, name=_CLIPS)
+            remote.check(part, CLIPS_PART.digest, CLIPS_PART.suffix, name=CLIPS_URL)
 
 
 # --- look-up --------------------------------------------------------------------------------------
@@ -169,13 +178,6 @@ SOURCES = {
     "orl_faces": Source("orl_faces", (FACES_PART,), fetch_orl_faces, 4.5, "sketch_faces"),
     "cats_dogs": Source("audio_cats_dogs", (CLIPS_PART,), fetch_cats_dogs, 8.7, "synth_sounds"),
 }
-
-
-def find(name: str, root: str | Path | None = None) -> Path | None:
-    """Folder that holds the set, or None: argument, METAZOO_DATA, cache, in this order."""
-    source = SOURCES[name]
-    folders = (folder / source.folder for folder in home.search_folders(root))
-    return next((folder for folder in folders if source.is_in(folder)), None)
 
 
 def locate(name: str, root: str | Path | None = None, offline: bool = False) -> Path:
@@ -194,25 +196,36 @@ def locate(name: str, root: str | Path | None = None, offline: bool = False) -> 
     Raises:
         DataError: the set is nowhere and cannot be downloaded; names the ways out.
     """
-    return find(name, root) or fetch(name, home.cache_folder(), offline, root)
+    found = find(name, root)
+    return found or fetch(name, home.cache_folder(), offline, home.search_folders(root))
+
+
+def find(name: str, root: str | Path | None = None) -> Path | None:
+    """Folder that holds the set, or None: argument, METAZOO_DATA, cache, in this order."""
+    source = SOURCES[name]
+    folders = (folder / source.folder for folder in home.search_folders(root))
+    return next((folder for folder in folders if not source.missing(folder)), None)
 
 
 def fetch(
-    name: str, data_folder: str | Path, offline: bool = False, root: str | Path | None = None
+    name: str,
+    data_folder: str | Path,
+    offline: bool = False,
+    searched: Sequence[Path] = (),
 ) -> Path:
     """Download a real set into a data folder; what is there already stays.
 
-    ``root`` is only named in the error, as one of the folders that were searched.
+    ``searched`` are the data folders to name in the error, if not only this one.
     """
     source = SOURCES[name]
-    folder = Path(data_folder).expanduser() / source.folder
-    if source.is_in(folder):
+    data_folder = Path(data_folder).expanduser()
+    folder = data_folder / source.folder
+    if not source.missing(folder):
         return folder
-    searched = [str(place / source.folder) for place in home.search_folders(root)]
     ways_out = (
-        f"Searched: {', '.join(searched)}. Ways out: copy the data to one of these, set "
-        f"METAZOO_DATA to a folder with {source.folder}/ in it, "
-        f"run `python -m datasets get {name}` with the network allowed (no --offline, no "
+        f"{_searched(source, searched or [data_folder])} Ways out: copy the data to one of these, "
+        f"set METAZOO_DATA to a folder with {source.folder}/ in it, run "
+        f"`python -m datasets get {name}` with the network allowed (no --offline, no "
         f"METAZOO_OFFLINE), or use the generated stand-in {source.stand_in!r}."
     )
     if home.offline(offline):
@@ -233,13 +246,21 @@ def verify(name: str, root: str | Path | None = None) -> Path:
     """
     folder = find(name, root)
     if folder is None:
-        searched = [str(place / SOURCES[name].folder) for place in home.search_folders(root)]
-        raise DataError(f"The set {name!r} is missing. Searched: {', '.join(searched)}.")
+        searched = _searched(SOURCES[name], home.search_folders(root))
+        raise DataError(f"The set {name!r} is missing. {searched}")
     for part in SOURCES[name].parts:
         try:
             remote.check(part.find(folder), part.digest, part.suffix)
         except DataError as error:
-            raise DataError(
-                f"{error} Move it away and run `python -m datasets get {name}`."
-            ) from error
+            way_out = f"Move it away and run `python -m datasets get {name}`."
+            raise DataError(f"{error} {way_out}") from error
     return folder
+
+
+def _searched(source: Source, data_folders: Sequence[Path]) -> str:
+    """Where a set was looked for, and what a folder lacks that looks like it."""
+    places = []
+    for folder in (data_folder / source.folder for data_folder in data_folders):
+        lacks = f" (without {', '.join(source.missing(folder))})" if folder.is_dir() else ""
+        places.append(f"{folder}{lacks}")
+    return f"Searched: {', '.join(places)}."
