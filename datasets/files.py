@@ -6,18 +6,23 @@ from pathlib import Path
 from datasets.errors import DataError
 
 
-def read_bytes(path: str | Path, limit: int) -> bytes:
-    """Content of a regular file of at most ``limit`` bytes; DataError names the file."""
+def regular_file(path: str | Path, limit: int) -> Path:
+    """The path, if it is a regular file of at most ``limit`` bytes; else DataError names it."""
     path = Path(path)
+    # A device or a pipe may never end, so only regular files are opened.
+    if not path.is_file():
+        found = "a folder or device, not a file" if path.exists() else "missing"
+        raise DataError(f"{path} is {found}; check the path.")
+    size = path.stat().st_size
+    if size > limit:
+        raise DataError(f"{path} has {size:,} bytes; at most {limit:,} are read.")
+    return path
+
+
+def read_bytes(path: str | Path, limit: int) -> bytes:
+    """Content of a regular file of at most ``limit`` bytes; DataError names it otherwise."""
     try:
-        # A device or a pipe may never end, so only regular files are opened.
-        if not path.is_file():
-            found = "a folder or device, not a file" if path.exists() else "missing"
-            raise DataError(f"{path} is {found}; check the path.")
-        size = path.stat().st_size
-        if size > limit:
-            raise DataError(f"{path} has {size:,} bytes; at most {limit:,} are read.")
-        return path.read_bytes()
+        return regular_file(path, limit).read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 

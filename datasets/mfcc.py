@@ -5,7 +5,6 @@
 librosa does the signal processing and is imported when first needed: it takes seconds.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.files import read_bytes
+from datasets.files import regular_file
 
 MAX_BYTES = 2**29
 MAX_SAMPLES = 2**27  # over all channels; a header can announce any number
@@ -22,14 +21,13 @@ RATES = (1_000, 768_000)  # Hz; a header that says otherwise is broken
 MAX_AMPLITUDE = 1e6  # full scale is 1; beyond this, powers leave the range of float32
 
 
-def load_audio(source: str | Path | bytes, sample_rate: int, name: str | None = None) -> np.ndarray:
+def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
     """Read a sound in a format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF...).
 
     Args:
-        source: path of a file, or its content as bytes.
+        path: file to read.
         sample_rate: rate of the result in Hz. The sound is low-passed and resampled to it; leaving
             out samples, as the book does, folds high tones onto low ones.
-        name: how error messages call the sound; default the path.
 
     Returns:
         ``[sample]`` float32, mono (mean of the channels), full scale 1.
@@ -41,23 +39,20 @@ def load_audio(source: str | Path | bytes, sample_rate: int, name: str | None = 
     import librosa
     import soundfile
 
-    if isinstance(source, bytes):
-        name, content = name or "sound", source
-    else:
-        name, content = name or str(source), read_bytes(source, MAX_BYTES)
-
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as sound:
-            _check_header(sound, name)
+        regular_file(path, MAX_BYTES)
+        with soundfile.SoundFile(path) as sound:
+            _check_header(sound, path)
             audio, _ = librosa.load(sound, sr=sample_rate, mono=True)  # [sample]
-    except (soundfile.SoundFileError, librosa.ParameterError) as error:
+    except (OSError, TypeError, soundfile.SoundFileError, librosa.ParameterError) as error:
+        # TypeError: a name such as x.raw, for which soundfile wants to be told the format.
         reason = getattr(error, "error_string", str(error)) or "no known format"
-        raise DataError(f"{name} cannot be read as a sound: {reason.rstrip('.')}.") from error
+        raise DataError(f"{path} cannot be read as a sound: {reason.rstrip('.')}.") from error
     if audio.size == 0:
-        raise DataError(f"{name} holds no samples; expected a sound.")
+        raise DataError(f"{path} holds no samples; expected a sound.")
     if not np.abs(audio).max() <= MAX_AMPLITUDE:  # written so that NaN fails as well
         raise DataError(
-            f"{name} has samples that are not finite or far above full scale; expected -1 to 1."
+            f"{path} has samples that are not finite or far above full scale; expected -1 to 1."
         )
     return audio
 
@@ -130,7 +125,7 @@ def fit_length(features: np.ndarray, frames: int) -> tuple[np.ndarray, int]:
 
 
 def read_sound(
-    source: str | Path | bytes,
+    path: str | Path,
     *,
     frames: int = 400,
     sample_rate: int = 16_000,
@@ -146,7 +141,7 @@ def read_sound(
     Returns:
         ``[coefficient, frames]`` float32, and the number of frames that are not padding.
     """
-    audio = load_audio(source, sample_rate)
+    audio = load_audio(path, sample_rate)
     features = mfcc(
         audio, sample_rate, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels
     )
@@ -202,15 +197,15 @@ def _is_sound(features: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.arange(features.shape[-1]) < np.asarray(valid)[:, np.newaxis]
 
 
-def _check_header(sound, name: str) -> None:
+def _check_header(sound, path: str | Path) -> None:
     """Refuse what would take too much memory or time before anything is allocated."""
     seconds = sound.frames / sound.samplerate
     if not RATES[0] <= sound.samplerate <= RATES[1]:
         raise DataError(
-            f"{name}: sample rate {sound.samplerate:,} Hz; {RATES[0]:,} to {RATES[1]:,} are read."
+            f"{path}: sample rate {sound.samplerate:,} Hz; {RATES[0]:,} to {RATES[1]:,} are read."
         )
     if seconds > MAX_SECONDS or sound.frames * sound.channels > MAX_SAMPLES:
         raise DataError(
-            f"{name}: {seconds:,.0f} s of {sound.channels} channels at {sound.samplerate:,} Hz; "
+            f"{path}: {seconds:,.0f} s of {sound.channels} channels at {sound.samplerate:,} Hz; "
             f"at most {MAX_SECONDS} s and {MAX_SAMPLES:,} samples are read, so cut it."
         )
