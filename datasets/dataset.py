@@ -36,6 +36,12 @@ class Dataset:
         if np.any(np.diff(self.item_class) < 0):
             raise ValueError("items must be sorted by class")
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one item as a network sees it; grey images get a channel axis."""
+        shape = self.items.shape[1:]
+        return (*shape, 1) if self.items.dtype == np.uint8 and len(shape) == 2 else shape
+
     def classes(self, split: str) -> np.ndarray:
         """Class indices of a split; DataError names the splits there are."""
         if split not in self.splits:

@@ -1,0 +1,1 @@
+"""Apparatus shared by all chapters: nothing here is derived in the book."""

@@ -1,0 +1,1 @@
+"""Chapter 3: prototypical networks and their variants."""

@@ -1,0 +1,28 @@
+"""What a prototypical network has to beat."""
+
+import keras
+import tensorflow as tf
+
+from chapters.ch03_prototypical.models import cosine_distance
+
+
+class PixelNeighbour(keras.Model):
+    """Nearest support image by the cosine between raw pixels; learns nothing.
+
+    Same inputs as a learner; the logit of a class is the similarity of its nearest support image.
+    """
+
+    def call(self, inputs, training=False):
+        """Logits [task, query, way]."""
+        way = tf.reduce_max(inputs["support_y"]) + 1
+        support_x, query_x = _flat(inputs["support_x"]), _flat(inputs["query_x"])
+        similarity = 1.0 - cosine_distance(query_x, support_x)  # [task, query, support]
+        # A support image of another class must not win: -10 is below every cosine.
+        outside = tf.one_hot(inputs["support_y"], way, on_value=0.0, off_value=-10.0)
+        of_class = similarity[..., None] + outside[:, None]  # [task, query, support, way]
+        return tf.reduce_max(of_class, axis=2)  # [task, query, way]
+
+
+def _flat(x):
+    """[task, item, ...] -> [task, item, pixel]"""
+    return tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1], -1])

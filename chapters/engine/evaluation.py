@@ -1,0 +1,88 @@
+"""Episodic evaluation: the mean of a measure over many tasks, with its 95 % interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from chapters.engine.functional import call_with
+
+# How batch normalisation behaves at test. "stored": averages of training, every query on its own.
+# "transductive": statistics of the task, so queries learn from each other; a different, easier
+# problem, to be named wherever it is used.
+BATCH_NORM = ("stored", "transductive")
+BATCHES_PER_CALL = 25
+
+
+class Score(NamedTuple):
+    """Result of an evaluation; ``interval`` is half the width of the 95 % interval."""
+
+    mean: float
+    interval: float
+    episodes: int
+    seed: int
+    batch_norm: str
+
+    def __str__(self):
+        return f"{100 * self.mean:.2f} +- {100 * self.interval:.2f} %"
+
+
+def accuracy(query_y, prediction):
+    """Share of queries whose largest logit is their label's: [task, query(, way)] -> [task]."""
+    hit = tf.argmax(prediction, axis=-1, output_type=query_y.dtype) == query_y  # [task, query]
+    return tf.reduce_mean(tf.cast(hit, tf.float32), axis=-1)  # [task]
+
+
+def interval95(values) -> float:
+    """Half the width of the 95 % interval of the mean: 1.96 s / sqrt(n); 0 for a single value."""
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return 0.0
+    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+class Evaluator:
+    """Evaluates a learner on a fixed series of episodes, as often as it is called.
+
+    Args:
+        learner: Keras model, ``inputs -> prediction`` [task, query, ...].
+        sampler: index -> (inputs, query_y); its ``tasks`` and ``seed`` are read.
+        episodes: at least this many tasks; rounded up to whole batches.
+        batch_norm: one of ``BATCH_NORM``.
+        measure: (query_y, prediction) -> [task].
+    """
+
+    def __init__(self, learner, sampler, episodes, batch_norm="stored", measure=accuracy):
+        if batch_norm not in BATCH_NORM:
+            raise ValueError(f"batch_norm is {batch_norm!r}; it must be one of {BATCH_NORM}")
+        self.sampler, self.batch_norm = sampler, batch_norm
+        self.batches = -(-episodes // sampler.tasks)
+
+        def one(index):
+            inputs, query_y = sampler(index)
+            if batch_norm == "transductive":  # moving averages stay untouched
+                prediction = call_with(learner, learner.trainable_variables, inputs, training=True)
+            else:
+                prediction = learner(inputs, training=False)
+            return measure(query_y, prediction)
+
+        @tf.function
+        def several(first, count):
+            indices = tf.range(first, first + count)
+            return tf.map_fn(one, indices, fn_output_signature=tf.float32)  # [batch, task]
+
+        self._several = several
+
+    def __call__(self) -> Score:
+        values = []
+        for first in range(0, self.batches, BATCHES_PER_CALL):
+            count = min(BATCHES_PER_CALL, self.batches - first)
+            values.append(self._several(tf.constant(first), tf.constant(count)).numpy().ravel())
+        values = np.concatenate(values)  # [episode]
+        return Score(
+            mean=float(values.mean(dtype=np.float64)),
+            interval=interval95(values),
+            episodes=len(values),
+            seed=self.sampler.seed,
+            batch_norm=self.batch_norm,
+        )

@@ -1,0 +1,71 @@
+"""Batch normalisation as the chapters use it: per task, and fast on a CPU."""
+
+import keras
+import tensorflow as tf
+
+from chapters.engine.mapping import map_tasks
+
+
+@keras.saving.register_keras_serializable("metazoo")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """``keras.layers.BatchNormalization`` for images, with TensorFlow's fused kernel in training.
+
+    Same weights, outputs and moving averages. In training Keras computes mean, variance and output
+    by separate operations; the fused kernel makes the 60-way 5-shot training step of Conv-4 about
+    a third shorter (``python -m chapters.engine.benchmark``).
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalise over all axes but the last; inputs [item, height, width, channel]."""
+        if not training or len(inputs.shape) != 4:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            mean=tf.zeros([0]),  # empty: this call only, the average is kept below
+            variance=tf.zeros([0]),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The kernel returns the unbiased variance n / (n - 1) s^2; Keras keeps s^2.
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
+        variance = variance * (count - 1) / count
+        self._keep(self.moving_mean, mean)
+        self._keep(self.moving_variance, variance)
+        return outputs
+
+    def _keep(self, average, value):
+        average.assign(average * self.momentum + tf.stop_gradient(value) * (1 - self.momentum))
+
+
+def embed_tasks(encoder, x, training: bool):
+    """Embed the items of each task; in training with batch statistics of that task alone.
+
+    Tasks must not see each other through batch normalisation, however many a step has and however
+    they are spread over devices. The moving averages take the mean of the tasks' updates.
+
+    Args:
+        encoder: built Keras model, [item, ...] -> [item, dim].
+        x: [task, item, ...].
+        training: batch statistics when true, stored ones otherwise.
+
+    Returns:
+        [task, item, dim]
+    """
+    tasks, items = tf.shape(x)[0], tf.shape(x)[1]
+    if not training or x.shape[0] == 1:
+        flat = tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0))
+        flat = tf.ensure_shape(flat, [None, *x.shape[2:]])  # [task * item, ...]
+        z = encoder(flat, training=training)  # [task * item, dim]
+        return tf.reshape(z, [tasks, items, z.shape[-1]])  # [task, item, dim]
+
+    trainable, stored = encoder.trainable_variables, encoder.non_trainable_variables
+
+    def one(task_x):
+        return encoder.stateless_call(trainable, stored, task_x, training=True)
+
+    z, updated = map_tasks(one, x)
+    for variable, update in zip(stored, updated, strict=True):
+        variable.assign(tf.reduce_mean(update, axis=0))
+    return z

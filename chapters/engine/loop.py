@@ -1,0 +1,240 @@
+"""The training loop: counting, evaluating, logging and saving. Learning stays in the chapter.
+
+The loop calls a chapter's ``train_step`` on batch 0, 1, 2, ... ``steps_per_call`` of them in one
+graph call. An epoch is the stretch between two evaluations; at its end the state is saved, so a run
+that is killed anywhere goes on with ``--resume`` and ends with the same bits.
+"""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from chapters.engine import checkpoints, files, strategies
+from chapters.engine.errors import RunError
+from chapters.engine.runs import RunFolder
+from chapters.engine.update import NOT_FINITE
+
+
+class Loop:
+    """State of a training run: model, optimizer, step, history, best weights.
+
+    Args:
+        train_step: batch -> dict of scalar metrics; computes gradients and updates.
+        batches: index (scalar int32 tensor) -> batch, a structure of tensors [task, ...].
+        model: Keras model; all its variables are saved.
+        optimizer: built Keras optimizer (``optimizer.build(variables)``).
+        run: where log and checkpoints go.
+        steps: length of the run.
+        steps_per_epoch: steps between evaluations.
+        steps_per_call: steps in one graph call; does not change the numbers.
+        validate: called at the end of each epoch; dict of metrics, logged as ``val_<name>``.
+        monitor: logged metric whose best value marks the weights to keep ("" keeps the last).
+        patience: epochs without a better value after which the run ends (0 never).
+        callbacks: Keras callbacks; they are told of epochs and of graph calls as batches.
+        strategy: a ``tf.distribute`` strategy; tasks are shared among its replicas.
+        verbose: Keras progress bar, 0 for none, 2 for one line per epoch.
+    """
+
+    def __init__(
+        self,
+        train_step: Callable,
+        batches: Callable,
+        *,
+        model: keras.Model,
+        optimizer: keras.Optimizer,
+        run: RunFolder,
+        steps: int,
+        steps_per_epoch: int,
+        steps_per_call: int = 1,
+        validate: Callable[[], dict[str, float]] | None = None,
+        monitor: str = "",
+        patience: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        strategy: tf.distribute.Strategy | None = None,
+        verbose: int = 1,
+    ):
+        self.model, self.optimizer, self.run = model, optimizer, run
+        self.steps, self.steps_per_epoch = steps, min(steps_per_epoch, steps)
+        self.steps_per_call = min(steps_per_call, self.steps_per_epoch)
+        self.validate, self.monitor, self.patience = validate, monitor, patience
+        self.callbacks, self.verbose = list(callbacks), verbose
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.best: list[np.ndarray] | None = None
+        self._run_steps = self._compile(train_step, batches)
+
+    def _compile(self, train_step, batches):
+        strategy = self.strategy
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
+        def one_step(index):
+            def replica_step(index):
+                return train_step(strategies.share(batches(index), strategy))
+
+            metrics = strategy.run(replica_step, (index,))
+            return {
+                name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+                for name, value in metrics.items()
+            }
+
+        @tf.function
+        def run_steps(first, count):
+            # ``count`` is a Python number: one trace for it, one for the rest at an epoch's end.
+            total = tf.nest.map_structure(
+                lambda spec: tf.zeros(spec.shape, spec.dtype),
+                one_step.get_concrete_function().structured_outputs,
+            )
+            for index in tf.range(first, first + count):
+                total = tf.nest.map_structure(tf.add, total, one_step(index))
+            return total
+
+        return run_steps
+
+    def __call__(self) -> list[dict[str, float]]:
+        """Train to the end (or on from the newest checkpoint) and return the history.
+
+        Afterwards the model holds the best weights by ``monitor``, or the last ones.
+
+        Raises:
+            RunError: loss or gradient is not finite, or the disk is full.
+        """
+        if self.run.config.resume:
+            self._restore()
+        self._write_log()
+        progress = keras.callbacks.CallbackList(
+            [*self.callbacks, *self._own_callbacks()],
+            add_history=False,
+            model=self.model,
+            verbose=self.verbose,
+            epochs=-(-self.steps // self.steps_per_epoch),
+            steps=self.steps_per_epoch,
+        )
+        self.model.stop_training = False
+        progress.on_train_begin()
+        while self.step < self.steps and not self._finished():
+            self._epoch(progress)
+        progress.on_train_end()
+        if self.best is not None:
+            self._assign(self.model.variables, self.best)
+        return self.history
+
+    def _own_callbacks(self):
+        callbacks = []
+        if self.run.chief:
+            callbacks.append(keras.callbacks.CSVLogger(str(self.run.path / "log.csv"), append=True))
+            if self.verbose:
+                callbacks.append(keras.callbacks.ProgbarLogger())
+        return callbacks
+
+    def _epoch(self, progress) -> None:
+        started, epoch = time.perf_counter(), self.step // self.steps_per_epoch
+        first = self.step
+        end = min(first + self.steps_per_epoch, self.steps)
+        progress.on_epoch_begin(epoch)
+        totals: dict[str, float] = {}
+        while self.step < end:
+            count = min(self.steps_per_call, end - self.step)
+            progress.on_train_batch_begin(self.step - first)
+            sums = self._guarded_steps(count)
+            self.step += count
+            for name, value in sums.items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+            logs = {name: value / (self.step - first) for name, value in totals.items()}
+            progress.on_train_batch_end(self.step - first - 1, logs)
+        if self.validate is not None:
+            logs |= {f"val_{name}": float(value) for name, value in self.validate().items()}
+        self.seconds += time.perf_counter() - started
+        self.history.append({"step": self.step, **logs, "seconds": round(self.seconds, 1)})
+        self._keep_best()
+        progress.on_epoch_end(epoch, dict(self.history[-1]))
+        self._save()
+
+    def _guarded_steps(self, count: int):
+        try:
+            return self._run_steps(tf.constant(self.step), count)
+        except tf.errors.InvalidArgumentError as error:
+            if NOT_FINITE not in str(error):
+                raise
+            failed = int(self.optimizer.iterations.numpy())
+            kept = self.history[-1]["step"] if self.history else 0
+            raise RunError(
+                f"The loss or its gradient is not finite at step {failed} (batch index {failed}, "
+                f"seed {self.run.config.seed}); the weights of step {kept} are kept. Lower the "
+                "learning rate, or look at that batch."
+            ) from error
+
+    # What follows from the history is computed from it, never stored beside it.
+
+    def _scores(self) -> list[float]:
+        """Monitored values, larger is better."""
+        sign = -1.0 if self.monitor.endswith(("loss", "error")) else 1.0
+        return [sign * row[self.monitor] for row in self.history]
+
+    def _keep_best(self) -> None:
+        if self.monitor:
+            scores = self._scores()
+            if np.argmax(scores) == len(scores) - 1:
+                self.best = [variable.numpy() for variable in self.model.variables]
+
+    def _finished(self) -> bool:
+        if self.model.stop_training:
+            return True
+        if not (self.patience and self.monitor and self.history):
+            return False
+        scores = self._scores()
+        return len(scores) - 1 - int(np.argmax(scores)) >= self.patience
+
+    def _save(self) -> None:
+        groups = self._variables()
+        arrays = {
+            f"{group}/{number:04d}": np.asarray(variable)
+            for group, variables in groups.items()
+            for number, variable in enumerate(variables)
+        }
+        arrays |= {f"best/{number:04d}": array for number, array in enumerate(self.best or [])}
+        state = {"step": self.step, "seconds": self.seconds, "history": self.history}
+        if self.run.chief:
+            checkpoints.save(self.run.path / "checkpoints", self.step, arrays, state)
+
+    def _restore(self) -> None:
+        found = checkpoints.load(self.run.path / "checkpoints")
+        if found is None:
+            print("No checkpoint yet: starting from the beginning.")
+            return
+        arrays, state = found
+        for group, variables in self._variables().items():
+            self._assign(variables, _group(arrays, group))
+        self.best = _group(arrays, "best") or None
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history = state["history"]
+        print(f"Resumed at step {self.step} of {self.steps}.")
+
+    def _variables(self) -> dict[str, list]:
+        return {"model": self.model.variables, "optimizer": self.optimizer.variables}
+
+    @staticmethod
+    def _assign(variables, arrays) -> None:
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def _write_log(self) -> None:
+        """Start ``log.csv``, or cut it back to the checkpoint: a killed run may be ahead of it."""
+        if not self.run.chief:
+            return
+        text = io.StringIO()
+        if self.history:
+            columns = ["epoch", *sorted(self.history[0])]  # as CSVLogger orders them
+            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({"epoch": n, **row} for n, row in enumerate(self.history))
+        files.write_bytes(self.run.path / "log.csv", text.getvalue().encode())
+
+
+def _group(arrays: dict[str, np.ndarray], group: str) -> list[np.ndarray]:
+    return [arrays[name] for name in sorted(arrays) if name.startswith(group + "/")]

@@ -1,0 +1,125 @@
+"""The run folder: everything about one run, readable by eye.
+
+``config.json`` options, ``run.json`` command, versions and device, ``log.csv`` one row per epoch,
+``metrics.json`` results, ``model.weights.h5`` weights, ``checkpoints/`` for ``--resume``, pictures.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+from chapters.engine import files
+from chapters.engine.configuration import FREE_ON_RESUME, RunConfig
+from chapters.engine.errors import RunError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "librosa", "pillow", "scikit-learn", "matplotlib")
+
+
+class RunFolder:
+    """A run's folder; only the chief of several workers writes into it.
+
+    Args:
+        path: the folder.
+        config: options of the run.
+        script: module name of the script, such as ``chapters.ch03_prototypical.train``.
+        chief: false for the other workers of a distributed run, whose writes do nothing.
+    """
+
+    def __init__(self, path: Path, config: RunConfig, script: str, chief: bool = True):
+        self.path, self.config, self.script, self.chief = path, config, script, chief
+
+    @classmethod
+    def open(cls, config: RunConfig, script: str, device: str = "", chief: bool = True):
+        """Create the folder, or find it again with ``--resume``.
+
+        Raises:
+            RunError: the folder holds another run, or options differ from those of the run.
+        """
+        path = _choose(config, script)
+        if config.strategy == "multiworker" and not config.run:
+            raise RunError("--strategy multiworker needs --run DIR, a folder all workers can read.")
+        folder = cls(path, config, script, chief)
+        if (path / "config.json").exists():
+            folder._check_same_options()
+        elif path.is_dir() and any(path.iterdir()) and chief and not config.resume:
+            raise RunError(f"{path} is not empty and holds no run; choose another --run folder.")
+        if chief:
+            path.mkdir(parents=True, exist_ok=True)
+            folder.json("config.json", {"script": script, **dataclasses.asdict(config)})
+            folder.json("run.json", _circumstances(script, device))
+        return folder
+
+    def _check_same_options(self) -> None:
+        if not self.config.resume:
+            if self.chief:
+                raise RunError(
+                    f"{self.path} holds a run already; add --resume to go on with it, or choose "
+                    "another --run folder."
+                )
+            return
+        saved = json.loads((self.path / "config.json").read_text())
+        now = {"script": self.script, **dataclasses.asdict(self.config)}
+        differing = [
+            f"{name} was {saved.get(name)!r}, now {value!r}"
+            for name, value in now.items()
+            if name not in FREE_ON_RESUME and saved.get(name) != value
+        ]
+        if differing:
+            raise RunError(
+                f"Cannot resume {self.path} with other options: {'; '.join(differing)}. "
+                "Start a new run, or give the options of the old one."
+            )
+
+    def sub(self, name: str) -> "RunFolder":
+        """Folder of a part of the run, such as one split of a cross-validation."""
+        if self.chief:
+            (self.path / name).mkdir(exist_ok=True)
+        return RunFolder(self.path / name, self.config, self.script, self.chief)
+
+    def json(self, name: str, data) -> None:
+        """Write data as JSON."""
+        if self.chief:
+            files.write_json(self.path / name, data)
+
+    def weights(self, model) -> None:
+        """Write ``model.weights.h5``; a temporary name first, so that it is whole or absent."""
+        if self.chief:
+            part = self.path / ".part.weights.h5"
+            model.save_weights(part)
+            part.replace(self.path / "model.weights.h5")
+
+    def figure(self, name: str, figure) -> None:
+        """Save a matplotlib figure as ``name``.png and close it."""
+        import matplotlib.pyplot as plt
+
+        if self.chief:
+            figure.savefig(self.path / f"{name}.png", dpi=120, bbox_inches="tight")
+        plt.close(figure)
+
+
+def _choose(config: RunConfig, script: str) -> Path:
+    """The folder given, or runs/<script>/<preset> with a number when that is taken."""
+    if config.run:
+        return Path(config.run)
+    base = Path("runs") / script.removeprefix("chapters.") / config.preset
+    number, path = 1, base
+    following = base
+    while following.exists():
+        path = following
+        number += 1
+        following = base.with_name(f"{base.name}-{number}")
+    return path if config.resume else following
+
+
+def _circumstances(script: str, device: str) -> dict:
+    return {
+        "command": " ".join(["python", "-m", script, *sys.argv[1:]]),
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "device": device,
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }

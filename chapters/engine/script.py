@@ -1,0 +1,63 @@
+"""What every script does around its own work: device, seeds, and errors in one sentence."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+from chapters.engine.errors import RunError
+from datasets.errors import DataError
+
+FILE_ERRORS = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; choose another folder with --run",
+    errno.EACCES: "writing there is not permitted; choose another folder with --run",
+    errno.EPERM: "writing there is not permitted; choose another folder with --run",
+}
+
+
+def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> None:
+    """Call ``main`` and turn expected failures into one sentence and exit code 2.
+
+    An interruption from the keyboard exits with 130. Anything unexpected keeps its traceback:
+    that is a defect of this project, not of its user.
+    """
+    try:
+        main(argv)
+    except (DataError, RunError) as error:
+        _leave(f"error: {error}", 2)
+    except OSError as error:
+        if error.errno not in FILE_ERRORS:
+            raise
+        where = error.filename or "a file"
+        reason = FILE_ERRORS[error.errno]
+        _leave(f"error: Cannot write {where}: {reason}. A run goes on with --resume.", 2)
+    except KeyboardInterrupt:
+        _leave("\nStopped. The same command with --resume goes on from the last checkpoint.", 130)
+
+
+def _leave(sentence: str, code: int) -> None:
+    sys.stdout.flush()
+    print(sentence, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def prepare(seed: int) -> str:
+    """Set up devices and seeds; returns a line that names the device.
+
+    Memory growth is on for every GPU, so that several programs can share one. Operations are
+    deterministic: resuming must give the bits of an unbroken run.
+    """
+    import keras
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+    if not gpus:
+        return f"CPU, {os.cpu_count()} cores"
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]
+    return f"{len(gpus)} GPU: {', '.join(names)}"

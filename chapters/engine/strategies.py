@@ -1,0 +1,67 @@
+"""Spreading the tasks of a step over devices or machines with ``tf.distribute``."""
+
+import json
+import os
+
+import tensorflow as tf
+
+from chapters.engine.errors import RunError
+
+
+def make(name: str) -> tf.distribute.Strategy:
+    """The strategy of ``--strategy``: none, mirrored (all local devices), multiworker (TF_CONFIG).
+
+    Raises:
+        RunError: multiworker without a usable TF_CONFIG.
+    """
+    if name == "mirrored":
+        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in tf.config.list_logical_devices(kind)]
+        )
+    if name == "multiworker":
+        _check_cluster()
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def is_chief(name: str) -> bool:
+    """True in the process that writes files."""
+    return name != "multiworker" or _check_cluster()["task"]["index"] == 0
+
+
+def share(batch, strategy: tf.distribute.Strategy):
+    """This replica's tasks of a batch [task, ...]; call inside ``strategy.run``.
+
+    Raises:
+        RunError: the tasks cannot be divided evenly.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batch
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+
+    def part(x):
+        if x.shape[0] % replicas:
+            raise RunError(
+                f"A step has {x.shape[0]} tasks, which {replicas} devices cannot share evenly; "
+                f"use a multiple of {replicas}."
+            )
+        size = x.shape[0] // replicas
+        return tf.ensure_shape(x[replica * size : (replica + 1) * size], [size, *x.shape[1:]])
+
+    return tf.nest.map_structure(part, batch)
+
+
+def _check_cluster() -> dict:
+    try:
+        cluster = json.loads(os.environ["TF_CONFIG"])
+        if cluster["cluster"]["worker"] and isinstance(cluster["task"]["index"], int):
+            return cluster
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise RunError(
+        "--strategy multiworker needs the environment variable TF_CONFIG, such as "
+        '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
+        '"task": {"type": "worker", "index": 0}}.'
+    )

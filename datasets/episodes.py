@@ -1,0 +1,178 @@
+"""Episodes: small classification tasks drawn from the classes of one split.
+
+Sampling is a pure function of (seed, index). Episode 1000 needs no episodes 0 to 999, so a resumed
+run continues with exactly the data that an unbroken one would have seen, and every worker of a
+distributed run can draw the same batch and take its own share.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+
+
+class Episode(NamedTuple):
+    """A batch of tasks; ``support_y`` and ``query_y`` are in [0, way)."""
+
+    support_x: tf.Tensor  # [task, way * shot, height, width, channel]
+    support_y: tf.Tensor  # [task, way * shot]
+    query_x: tf.Tensor  # [task, way * query, height, width, channel]
+    query_y: tf.Tensor  # [task, way * query]
+    class_ids: tf.Tensor  # [task, way], index into dataset.class_names (+ rotation * classes)
+
+    @property
+    def inputs(self) -> dict[str, tf.Tensor]:
+        """What a learner is called with."""
+        return {
+            "support_x": self.support_x,
+            "support_y": self.support_y,
+            "query_x": self.query_x,
+        }
+
+
+class EpisodeSampler:
+    """Draws ``way`` classes, then ``shot`` support and ``query`` query items of each.
+
+    Classes of a task are distinct, and so are the items of a class: support and query never share
+    one. Calling the sampler gives ``(inputs, query_y)``, the form that ``fit`` and the training
+    loop take; ``episode`` also tells which classes were drawn.
+
+    Args:
+        dataset: items grouped by class.
+        split: name of a split of ``dataset``.
+        way, shot, query: classes per task, support and query items per class.
+        tasks: tasks per batch.
+        seed: the same seed and index give the same episode.
+        rotations: every class counts four times, turned by 0, 90, 180 and 270 degrees.
+
+    Raises:
+        DataError: the split has too few classes or a class has too few items.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: str,
+        way: int,
+        shot: int,
+        query: int,
+        tasks: int = 1,
+        seed: int = 0,
+        rotations: bool = False,
+    ):
+        classes = dataset.classes(split)
+        counts = np.bincount(dataset.item_class, minlength=len(dataset.class_names))[classes]
+        self.name = f"{dataset.name}/{split}"
+        self.way, self.shot, self.query, self.tasks = way, shot, query, tasks
+        self.seed, self.rotations = seed, rotations
+        self._check(dataset, classes, counts)
+        first = np.searchsorted(dataset.item_class, classes)
+        self._class_count = len(dataset.class_names)
+        self._classes = tf.constant(classes, tf.int32)
+        self._first = tf.constant(first, tf.int32)
+        self._counts = tf.constant(counts, tf.int32)
+        self._most = int(counts.max())
+        self._items = tf.constant(dataset.items.reshape(-1, *dataset.image_shape))
+
+    def _check(self, dataset, classes, counts):
+        if min(self.way, self.shot, self.query, self.tasks) < 1:
+            raise DataError(
+                f"way {self.way}, shot {self.shot}, query {self.query} and tasks {self.tasks} "
+                "must all be at least 1."
+            )
+        available = len(classes) * (4 if self.rotations else 1)
+        if available < self.way:
+            raise DataError(
+                f"{self.name} has {available} classes, but {self.way}-way tasks need {self.way}; "
+                "use a smaller way or more classes."
+            )
+        needed = self.shot + self.query
+        if counts.min() < needed:
+            name = dataset.class_names[classes[counts.argmin()]]
+            raise DataError(
+                f"Class {name} of {self.name} has {counts.min()} items, but shot {self.shot} + "
+                f"query {self.query} need {needed}; use fewer or add items."
+            )
+        height, width = dataset.items.shape[1:3]
+        if self.rotations and height != width:
+            raise DataError(
+                f"Rotations as classes need square images; {self.name} has {height} x {width}."
+            )
+
+    def __call__(self, index):
+        """Batch number ``index`` as ``(inputs, query_y)``."""
+        episode = self.episode(index)
+        return episode.inputs, episode.query_y
+
+    def episode(self, index) -> Episode:
+        """Batch number ``index`` (int or scalar tensor) as an Episode."""
+        seed = tf.random.fold_in(tf.constant([self.seed, 0]), tf.cast(index, tf.int32))
+        class_seed, item_seed = tf.unstack(tf.random.split(seed))
+        turned = len(self._classes) * (4 if self.rotations else 1)
+        drawn = _distinct(class_seed, [self.tasks, turned], self.way)  # [task, way]
+        rotation, position = drawn // len(self._classes), drawn % len(self._classes)
+
+        # Positions beyond a class's own count get the lowest score and are never chosen.
+        exists = tf.range(self._most) < tf.gather(self._counts, position)[..., None]
+        per_class = self.shot + self.query
+        shape = [self.tasks, self.way, self._most]
+        chosen = _distinct(item_seed, shape, per_class, exists)  # [task, way, shot + query]
+        chosen += tf.gather(self._first, position)[..., None]
+        x = tf.gather(self._items, chosen)  # [task, way, shot + query, height, width, channel]
+        if self.rotations:
+            x = _rotate(x, rotation)
+        x = to_float(x)
+
+        labels = tf.tile(tf.range(self.way)[None, :, None], [self.tasks, 1, per_class])
+        return Episode(
+            support_x=_merge_way(x[:, :, : self.shot]),
+            support_y=_merge_way(labels[:, :, : self.shot]),
+            query_x=_merge_way(x[:, :, self.shot :]),
+            query_y=_merge_way(labels[:, :, self.shot :]),
+            class_ids=tf.gather(self._classes, position) + rotation * self._class_count,
+        )
+
+
+def episodes(
+    dataset, split, way, shot, query, tasks=1, seed=0, *, rotations=False, start=0
+) -> tf.data.Dataset:
+    """Endless ``tf.data.Dataset`` of ``(inputs, query_y)``; ``start`` skips without drawing."""
+    sampler = EpisodeSampler(dataset, split, way, shot, query, tasks, seed, rotations)
+    numbers = tf.data.Dataset.range(start, np.iinfo(np.int32).max)
+    return numbers.map(sampler).prefetch(tf.data.AUTOTUNE)
+
+
+def to_float(items):
+    """Stored items to network input: uint8 images to [0, 1]."""
+    return tf.cast(items, tf.float32) / 255.0 if items.dtype == tf.uint8 else items
+
+
+def _distinct(seed, shape, count, allowed=None):
+    """``count`` distinct positions of the last axis, uniformly: the order of random scores."""
+    scores = tf.random.stateless_uniform(shape, seed, alg="philox")
+    if allowed is not None:
+        scores = tf.where(allowed, scores, -1.0)
+    return tf.math.top_k(scores, count).indices  # [..., count]
+
+
+def _rotate(x, rotation):
+    """Turn the images of class (task, way) by ``rotation`` quarter turns, counter-clockwise.
+
+    Args:
+        x: [task, way, item, height, width, channel].
+        rotation: [task, way], 0 to 3.
+    """
+    quarter = tf.reverse(tf.transpose(x, [0, 1, 2, 4, 3, 5]), [3])
+    turns = [x, quarter, tf.reverse(x, [3, 4]), tf.reverse(quarter, [3, 4])]
+    rotation = rotation[:, :, None, None, None, None]
+    for number in (1, 2, 3):
+        x = tf.where(rotation == number, turns[number], x)
+    return x
+
+
+def _merge_way(x):
+    """[task, way, item, ...] -> [task, way * item, ...]"""
+    return tf.reshape(x, [x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])
