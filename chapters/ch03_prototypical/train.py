@@ -13,7 +13,7 @@ from chapters.ch03_prototypical import models, plots, report
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import configuration, figures, script, strategies
 from chapters.engine.evaluation import Evaluator, accuracy
-from chapters.engine.export import export
+from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
@@ -84,8 +84,11 @@ def main(argv: list[str] | None = None) -> None:
 
     if config.export and run.chief:
         task = {name: x[0] for name, x in example.inputs.items()}
-        embed = {"embed": (learner.embed, (task["query_x"],))}
-        difference = export(learner, config.export, **task, endpoints=embed)
+        endpoints = {
+            "serve": (adapt_and_predict(learner), task),
+            "embed": (learner.embed, {"x": task["query_x"]}),
+        }
+        difference = export(config.export, endpoints)
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
 
 

@@ -5,6 +5,7 @@ of support items, queries and classes.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -16,32 +17,28 @@ from chapters.engine.errors import RunError
 TOLERANCE = 1e-5  # largest accepted difference from Python
 
 
-class Served(keras.Model):
-    """Adds and removes the task axis around a learner, and turns logits into probabilities."""
+def adapt_and_predict(learner) -> Callable:
+    """The ``serve`` endpoint of a learner: a function of one task to class probabilities."""
 
-    def __init__(self, learner):
-        super().__init__()
-        self.learner = learner
-
-    def serve(self, support_x, support_y, query_x):
-        """[item, ...], [item], [query, ...] -> probabilities [query, way]."""
+    def serve(support_x, support_y, query_x):
         task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
-        logits = self.learner({name: x[None] for name, x in task.items()}, training=False)[0]
+        batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
+        logits = learner(batch, training=False)[0]  # [query, way]
         return {"probabilities": tf.nn.softmax(logits, axis=-1)}
 
+    return serve
 
-def export(learner, folder: str | Path, support_x, support_y, query_x, endpoints=None) -> float:
-    """Write ``learner`` as a SavedModel into ``folder`` and compare it with Python.
+
+def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> float:
+    """Write a SavedModel with one signature per endpoint, and compare it with Python.
 
     Args:
-        learner: Keras model, episode inputs -> logits [task, query, way].
-        folder: created; an existing SavedModel in it is replaced only by one that agrees.
-        support_x, support_y, query_x: an example task, used for shapes and for the comparison.
-        endpoints: further signatures, name -> (function, example inputs as a tuple of arrays with
-            a leading item axis).
+        folder: created; a SavedModel that lies there already is replaced once the new one agrees.
+        endpoints: name -> (function, example), where the example maps the function's argument
+            names to arrays. The leading axis of every argument becomes free.
 
     Returns:
-        Largest absolute difference between the loaded SavedModel and Python.
+        Largest absolute difference between the loaded SavedModel and Python on the examples.
 
     Raises:
         RunError: the difference is above ``TOLERANCE``, or ``folder`` holds something else.
@@ -49,14 +46,11 @@ def export(learner, folder: str | Path, support_x, support_y, query_x, endpoints
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / "saved_model.pb").exists():
         raise RunError(f"{folder} is not empty and holds no SavedModel; choose another folder.")
-    served = Served(learner)
-    example = (support_x, tf.cast(support_y, tf.int32), query_x)
-    signatures = {"serve": (served.serve, example), **(endpoints or {})}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        _write(served, part, signatures)
-        difference = _largest_difference(part, signatures)
+        difference = _write(part, endpoints)
         if not difference <= TOLERANCE:  # also when it is not a number
             raise RunError(
                 f"The SavedModel differs from Python by {difference:.2g}, more than {TOLERANCE:g}; "
@@ -69,31 +63,30 @@ def export(learner, folder: str | Path, support_x, support_y, query_x, endpoints
     return difference
 
 
-def _write(served, folder: Path, signatures) -> None:
+def _write(folder: Path, endpoints) -> float:
+    """Write, load again, and return the largest difference."""
     archive = keras.export.ExportArchive()
-    archive.track(served)
-    for name, (function, example) in signatures.items():
-        names = function.__code__.co_varnames[: function.__code__.co_argcount]
-        names = [argument for argument in names if argument != "self"]
-        specs = [
-            tf.TensorSpec([None, *np.shape(x)[1:]], tf.as_dtype(_dtype(x)), name=argument)
-            for argument, x in zip(names, example, strict=True)
+    expected = {}
+    for name, (function, example) in endpoints.items():
+        example = {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
+        expected[name] = function(**example)  # also builds what is not built yet
+        signature = [
+            tf.TensorSpec([None, *x.shape[1:]], x.dtype, name=argument)
+            for argument, x in example.items()
         ]
-        archive.add_endpoint(name, function, specs)
+        archive.add_endpoint(name, function, signature)
     archive.write_out(str(folder), verbose=False)
 
-
-def _largest_difference(folder: Path, signatures) -> float:
     loaded = tf.saved_model.load(str(folder))
     largest = 0.0
-    for name, (function, example) in signatures.items():
-        example = [tf.convert_to_tensor(x) for x in example]
-        ours = tf.nest.flatten(function(*example))
-        theirs = tf.nest.flatten(getattr(loaded, name)(*example))
-        for a, b in zip(ours, theirs, strict=True):
-            largest = np.maximum(largest, np.max(np.abs(a.numpy() - b.numpy())))
+    for name, (_, example) in endpoints.items():
+        given = {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
+        found = loaded.signatures[name](**given)
+        for ours, theirs in zip(_flat(expected[name]), _flat(found), strict=True):
+            largest = np.maximum(largest, np.max(np.abs(ours - theirs)))
     return float(largest)
 
 
-def _dtype(x):
-    return getattr(x, "dtype", None) or np.asarray(x).dtype
+def _flat(outputs) -> list[np.ndarray]:
+    """Outputs in a fixed order; a signature returns a dict even for a single tensor."""
+    return [x.numpy() for x in tf.nest.flatten(outputs)]

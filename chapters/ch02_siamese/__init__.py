@@ -1,0 +1,1 @@
+"""Chapter 2: face and audio recognition with siamese networks."""

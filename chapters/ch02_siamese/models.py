@@ -1,0 +1,148 @@
+"""Siamese network: two items, one encoder, one distance (sections 2.1 to 2.3 of the book).
+
+    E_w(x1, x2) = || f_w(x1) - f_w(x2) ||
+
+f_w is the encoder. It is one object, applied to both items: the twins of the picture in the book
+share their weights by being the same network. Encoders for pictures and sounds are in ``faces`` and
+``sounds``.
+"""
+
+import keras
+import tensorflow as tf
+
+FLOOR = 1e-7  # below it a squared distance counts as zero
+
+
+def euclidean_distance(a, b):
+    """|| a - b ||: [..., dim], [..., dim] -> [..., 1].
+
+    The square root has an infinite slope at 0, which turns gradients into NaN (erratum E2.5). Equal
+    embeddings get distance 0 and gradient 0: the root is taken of max(sum, 1e-7), never of 0.
+    """
+    square = tf.reduce_sum(tf.square(a - b), axis=-1, keepdims=True)  # [..., 1]
+    return tf.where(square > FLOOR, tf.sqrt(tf.maximum(square, FLOOR)), 0.0)
+
+
+def cosine_distance(a, b):
+    """1 - cos(a, b): [..., dim], [..., dim] -> [..., 1], between 0 and 2.
+
+    An energy is small when items are alike; the cosine itself is large then (erratum E2.2).
+    Computed as || a/|a| - b/|b| ||^2 / 2, which is the same and exactly 0 for equal embeddings.
+    """
+    return tf.reduce_sum(tf.square(_unit(a) - _unit(b)), axis=-1, keepdims=True) / 2.0
+
+
+def _unit(x):
+    """Vectors of length one; zero stays zero and has a finite gradient."""
+    return x * tf.math.rsqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True) + 1e-12)
+
+
+ENERGIES = {"euclidean": euclidean_distance, "cosine": cosine_distance}
+
+
+@keras.saving.register_keras_serializable("metazoo")
+class SiameseNetwork(keras.Model):
+    """Distance of two items. Call it with ``a`` [pair, ...] and ``b`` [pair, ...]: -> [pair, 1].
+
+    Args:
+        encoder: Keras model, [item, ...] -> [item, dim].
+        energy: a key of ``ENERGIES``.
+    """
+
+    def __init__(self, encoder, energy: str = "euclidean", **kwargs):
+        super().__init__(**kwargs)
+        if energy not in ENERGIES:
+            raise ValueError(f"energy is {energy!r}; it must be one of {', '.join(ENERGIES)}")
+        self.encoder, self.energy = encoder, energy
+
+    def call(self, inputs, training=False):
+        """Distances of pairs [pair, 1]."""
+        # Both twins in one pass: batch normalisation then sees one batch, not two.
+        x = tf.concat([inputs["a"], inputs["b"]], axis=0)  # [2 * pair, ...]
+        a, b = tf.split(self.encoder(x, training=training), 2)  # [pair, dim] each
+        return ENERGIES[self.energy](a, b)  # [pair, 1]
+
+    def embed(self, x):
+        """Embeddings as the trained network sees them: [item, ...] -> [item, dim]."""
+        return self.encoder(x, training=False)
+
+    def pair_distance(self, a, b):
+        """Distances of pairs after training: [pair, ...], [pair, ...] -> [pair, 1]."""
+        return self({"a": a, "b": b}, training=False)
+
+    def distances(self, x, y):
+        """Every item of x with every item of y: [item, ...], [other, ...] -> [item, other]."""
+        return self._between(self.embed(x), self.embed(y))
+
+    def _between(self, x, y):
+        """Embeddings [..., item, dim], [..., other, dim] -> distances [..., item, other]."""
+        energy = ENERGIES[self.energy](x[..., :, None, :], y[..., None, :, :])
+        return tf.squeeze(energy, axis=-1)
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder, "energy": self.energy}
+
+    @classmethod
+    def from_config(cls, config):
+        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        return cls(encoder, **config)
+
+
+class NearestNeighbour(keras.Model):
+    """One-shot classifier made of a siamese network: a query is what its nearest support item is.
+
+    Call it like every few-shot learner of this project, with ``support_x`` [task, support, ...],
+    ``support_y`` [task, support] and ``query_x`` [task, query, ...]: -> logits [task, query, way].
+
+    Args:
+        siamese: trained SiameseNetwork.
+        sharpness: logit = -sharpness * distance; ``measures.calibrate`` finds it on pairs.
+    """
+
+    def __init__(self, siamese, sharpness: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.siamese, self.sharpness = siamese, sharpness
+
+    def call(self, inputs, training=False):
+        """Logits [task, query, way]; way is the largest support label plus one."""
+        support_z = self._embed_tasks(inputs["support_x"], training)  # [task, support, dim]
+        query_z = self._embed_tasks(inputs["query_x"], training)  # [task, query, dim]
+        distance = self.siamese._between(query_z, support_z)  # [task, query, support]
+        return -self.sharpness * nearest_of_class(distance, inputs["support_y"])
+
+    def nearest(self, support_x, support_y, query_x):
+        """One task: distance to the nearest support item of each class, and probabilities.
+
+        Args:
+            support_x: [support, ...].
+            support_y: [support], labels from 0.
+            query_x: [query, ...].
+
+        Returns:
+            ``distance`` and ``probability``, each [query, way].
+        """
+        distance = self.siamese.distances(query_x, support_x)  # [query, support]
+        distance = nearest_of_class(distance[None], support_y[None])[0]  # [query, way]
+        probability = tf.nn.softmax(-self.sharpness * distance, axis=-1)
+        return {"distance": distance, "probability": probability}
+
+    def _embed_tasks(self, x, training):
+        """[task, item, ...] -> [task, item, dim]"""
+        tasks, items = tf.shape(x)[0], tf.shape(x)[1]
+        flat = tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0))
+        flat = tf.ensure_shape(flat, [None, *x.shape[2:]])  # [task * item, ...]
+        z = self.siamese.encoder(flat, training=training)  # [task * item, dim]
+        return tf.reshape(z, [tasks, items, z.shape[-1]])
+
+
+def nearest_of_class(distance, support_y):
+    """Smallest distance to each class: [task, query, support], [task, support] -> [.., way].
+
+    A class without support items is infinitely far away.
+    """
+    way = tf.reduce_max(support_y) + 1
+    member = tf.one_hot(support_y, way, on_value=True, off_value=False)  # [task, support, way]
+    far = tf.constant(float("inf"), distance.dtype)
+    by_class = tf.where(member[:, None], distance[..., None], far)  # [task, query, support, way]
+    return tf.reduce_min(by_class, axis=2)  # [task, query, way]
