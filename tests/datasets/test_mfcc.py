@@ -2,7 +2,6 @@
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import home
+from datasets import sources
 from datasets.errors import DataError
 from datasets.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
 
@@ -162,18 +161,11 @@ def test_more_coefficients_than_bands_are_refused():
         mfcc(noise(0.1), RATE, **(SMALL | {"n_mfcc": 40}))
 
 
-def real_clip(name):
-    folders = [Path(folder) / "audio_cats_dogs" for folder in home.search_folders()]
-    found = [folder / name for folder in folders if (folder / name).is_file()]
-    if not found:
-        pytest.skip("needs the cats and dogs recordings: set METAZOO_DATA")
-    return found[0]
-
-
 @pytest.mark.real_data
+@pytest.mark.skipif(not sources.find("cats_dogs"), reason="needs cats_dogs: set METAZOO_DATA")
 def test_e2_21_the_printed_corner_needs_reflect_padding():
     # As the book does it: 22,050 Hz, every third sample, and the rate not corrected.
-    audio = load_audio(real_clip("Dogs/dog_barking_0.wav"), 22_050)[::3]
+    audio = load_audio(sources.find("cats_dogs") / "Dogs/dog_barking_0.wav", 22_050)[::3]
     settings = {"n_mfcc": 20, "n_fft": 2048, "hop_length": 512, "n_mels": 128}
     printed = [
         [-297.549, -288.376, -314.920],

@@ -1,0 +1,113 @@
+"""Cats and dogs: the book's 42 recordings in the folders Cats, Dogs and Sub_dogs, 14 in each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datasets import sources
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+from datasets.files import numeric_order
+from datasets.mfcc import read_sound
+
+CLASS_OF = {"Cats": "cat", "Dogs": "dog", "Sub_dogs": "dog"}  # folder -> class
+CLIPS_PER_FOLDER = 14
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Recordings as features, in the order of folders and then of file numbers.
+
+    Attributes:
+        features: float32 ``[clip, coefficient, frame]``, not normalised (that needs to know which
+            clips are for training, see ``datasets.mfcc.Normaliser``), zeros after the sound.
+        valid: int32 ``[clip]``, number of frames that are sound and not padding.
+        folder: str ``[clip]``, such as ``Sub_dogs``.
+        file: str ``[clip]``, path below ``source``, such as ``Sub_dogs/dog_barking_70.wav``.
+        source: folder the clips were read from.
+        generated: true for a generated stand-in.
+    """
+
+    features: np.ndarray
+    valid: np.ndarray
+    folder: np.ndarray
+    file: np.ndarray
+    source: str
+    generated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def class_name(self) -> np.ndarray:
+        """str ``[clip]``, ``cat`` or ``dog``."""
+        return np.array([CLASS_OF[folder] for folder in self.folder])
+
+
+def load_clips(root=None, offline: bool = False, **options) -> Clips:
+    """The 42 recordings, folder by folder.
+
+    Args:
+        root: data folder searched first (see ``datasets.home``).
+        offline: never download.
+        **options: sample rate, window and so on, passed to ``datasets.mfcc.read_sound``.
+
+    Raises:
+        DataError: the data cannot be found or fetched, a recording is broken or missing.
+    """
+    clips = read_clips(sources.locate("cats_dogs", root, offline), **options)
+    counts = {folder: int((clips.folder == folder).sum()) for folder in CLASS_OF}
+    if set(counts.values()) != {CLIPS_PER_FOLDER}:
+        raise DataError(
+            f"{clips.source} holds {counts} recordings; expected {CLIPS_PER_FOLDER} in each "
+            "folder: move it away and run `python -m datasets get cats_dogs`."
+        )
+    return clips
+
+
+def load(root=None, offline: bool = False, **options) -> Dataset:
+    """The recordings as a data set of the classes cat and dog; arguments as for ``load_clips``.
+
+    Returns:
+        Dataset with items float32 [42, coefficient, frame] and the split ``all``: two classes
+        cannot be split by class. ``Clips`` also knows folders and lengths.
+    """
+    return to_dataset("cats_dogs", load_clips(root, offline, **options))
+
+
+def read_clips(folder: Path, generated: bool = False, **options) -> Clips:
+    """Read ``Cats/*.wav``, ``Dogs/*.wav`` and ``Sub_dogs/*.wav`` below a folder.
+
+    Raises:
+        DataError: a folder without recordings, or a recording that cannot be read.
+    """
+    paths = []
+    for name in CLASS_OF:
+        found = [path for path in (folder / name).glob("*.wav") if path.name[0] != "."]
+        if not found:
+            raise DataError(f"{folder / name} holds no .wav files; expected recordings.")
+        paths += sorted(found, key=lambda path: numeric_order(path.name))
+    features, valid = zip(*(read_sound(path, **options) for path in paths), strict=True)
+    return Clips(
+        features=np.stack(features),  # [clip, coefficient, frame]
+        valid=np.array(valid, np.int32),
+        folder=np.array([path.parent.name for path in paths]),
+        file=np.array([path.relative_to(folder).as_posix() for path in paths]),
+        source=str(folder),
+        generated=generated,
+    )
+
+
+def to_dataset(name: str, clips: Clips) -> Dataset:
+    """Clips as a data set by class; lengths and folders are lost."""
+    class_names, item_class = np.unique(clips.class_name, return_inverse=True)
+    return Dataset(
+        name=name,
+        items=clips.features,
+        item_class=item_class.astype(np.int32),  # ascending, since Cats come first
+        class_names=tuple(class_names.tolist()),
+        splits={"all": np.arange(len(class_names))},
+        generated=clips.generated,
+        source=clips.source,
+    )
