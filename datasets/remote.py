@@ -18,11 +18,9 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 from datasets import home
 from datasets.errors import DataError
@@ -87,8 +85,10 @@ def fetch(
     """
     target = Path(folder) / file.name
     with lock(target):
-        if target.exists() and digest(target, file.suffix, file.max_bytes) == file.digest:
-            return target
+        if target.exists():
+            with contextlib.suppress(DataError):  # it is damaged or another: fetched again
+                check(target, file.digest, file.suffix, file.max_bytes)
+                return target
         return download(file, folder, offline, patience)
 
 
@@ -173,17 +173,8 @@ def lock(target: Path) -> Iterator[None]:
 # --- the network ----------------------------------------------------------------------------------
 
 
-class _HttpOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to http and https only; the parent class would also follow to ftp."""
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if urlsplit(newurl).scheme not in ("http", "https"):
-            raise DataError(f"{req.full_url} redirects to {newurl}, which is not http or https.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
 def _opener() -> urllib.request.OpenerDirector:
-    """urllib without its handlers for file:, ftp: and data: addresses."""
+    """urllib without file:, ftp: and data: addresses, so redirects to these fail too."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -191,8 +182,8 @@ def _opener() -> urllib.request.OpenerDirector:
         urllib.request.HTTPSHandler,
         urllib.request.HTTPDefaultErrorHandler,
         urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPRedirectHandler,
         urllib.request.UnknownHandler,
-        _HttpOnly,
     ):
         opener.add_handler(handler())
     return opener
@@ -280,23 +271,17 @@ def digest(path: str | Path, suffix: str = "", max_bytes: int = 1 << 30) -> str:
     """
     path = Path(path)
     sha = hashlib.sha256()
-    if path.is_dir():
-        files = {p.relative_to(path).as_posix(): p for p in path.rglob("*") if p.is_file()}
-        for name, member in sorted(_wanted(files, suffix, path).items()):
-            _add(sha, name, files[member].read_bytes())
-    elif zipfile.is_zipfile(path):
-        with _open_archive(path, suffix, max_bytes) as (archive, members):
-            for name, member in sorted(members.items()):
-                _add(sha, name, archive.read(member))
-    else:
-        with path.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256")
+    try:
+        if not path.is_dir() and not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        members = _in_folder(path, suffix) if path.is_dir() else _in_zip(path, suffix, max_bytes)
+        for name, content in members:
+            sha.update(f"{name}\0{len(content)}\0".encode())
+            sha.update(content)
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
     return sha.hexdigest()
-
-
-def _add(sha, name: str, data: bytes) -> None:
-    sha.update(f"{name}\0{len(data)}\0".encode())
-    sha.update(data)
 
 
 def check(
@@ -322,18 +307,22 @@ def extract(archive: str | Path, folder: str | Path, suffix: str, max_bytes: int
             a folder that cannot be written or is not empty.
     """
     folder = Path(folder)
-    with part_of(folder) as part, _open_archive(Path(archive), suffix, max_bytes) as opened:
-        source, members = opened
-        for name, member in members.items():
-            target = part / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read(member))
+    with part_of(folder) as part:
+        for name, content in _in_zip(Path(archive), suffix, max_bytes):
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
     return folder
 
 
-@contextlib.contextmanager
-def _open_archive(path: Path, suffix: str, max_bytes: int):
-    """(archive, {name from the common folder: member}) of an archive that was found to be safe."""
+def _in_folder(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the wanted files, in order of the names."""
+    files = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+    for name, member in _wanted(files, suffix, path):
+        yield name, (path / member).read_bytes()
+
+
+def _in_zip(path: Path, suffix: str, max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """As ``_in_folder``, out of an archive; an unsafe or too large one gives nothing at all."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -346,9 +335,12 @@ def _open_archive(path: Path, suffix: str, max_bytes: int):
                 raise DataError(
                     f"{path} unpacks to {unpacked} bytes; at most {max_bytes} are accepted."
                 )
-            yield archive, _wanted([info.filename for info in infos], suffix, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path} is a damaged archive: {error}.") from error
+            for name, member in _wanted([info.filename for info in infos], suffix, path):
+                yield name, archive.read(member)
+    except DataError:
+        raise
+    except Exception as error:  # zipfile meets damage with a dozen different exceptions
+        raise DataError(f"{path} is a damaged archive ({error!r}).") from error
 
 
 def _unsafe(info: zipfile.ZipInfo) -> str:
@@ -364,13 +356,13 @@ def _unsafe(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _wanted(names: Iterable[str], suffix: str, path: Path) -> dict[str, str]:
-    """{name from the deepest folder that holds all wanted files: name}."""
+def _wanted(names: Iterable[str], suffix: str, path: Path) -> list[tuple[str, str]]:
+    """Sorted (name from the deepest folder that holds all wanted files, name)."""
     wanted = [name for name in names if name.endswith(suffix) and not _is_clutter(name)]
     if not wanted:
         raise DataError(f"{path} holds no file that ends in {suffix!r}.")
     top = posixpath.commonpath([posixpath.dirname(name) for name in wanted])
-    return {posixpath.relpath(name, top or "."): name for name in wanted}
+    return sorted((posixpath.normpath(name).removeprefix(top).lstrip("/"), name) for name in wanted)
 
 
 def _is_clutter(name: str) -> bool:
