@@ -111,10 +111,12 @@ class PrototypicalNetwork(keras.Model):
         if distance not in DISTANCES:
             raise ValueError(f"distance is {distance!r}; it must be one of {', '.join(DISTANCES)}")
         self.encoder, self.distance = encoder, distance
+        self.built = True  # all weights are the encoder's
 
     def call(self, inputs, training=False):
         """Logits of the queries; one encoder and one pass for support and query (E3.6)."""
-        support_y, way = inputs["support_y"], tf.reduce_max(inputs["support_y"]) + 1
+        support_y = tf.cast(inputs["support_y"], tf.int32)
+        way = tf.reduce_max(support_y) + 1
         support = tf.shape(support_y)[1]
         x = tf.concat(
             [inputs["support_x"], inputs["query_x"]], axis=1

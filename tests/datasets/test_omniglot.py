@@ -1,0 +1,144 @@
+"""Omniglot: reader, polarity, cache, and the Vinyals split from its rule."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from datasets import home, omniglot
+from datasets.errors import DataError
+
+
+def write_tiny(folder: Path, drawings: int = 20) -> None:
+    """Two alphabets in the layout of the real set; drawing n has a bar of width n."""
+    for part, alphabet in (("images_background", "Aa"), ("images_evaluation", "Zz")):
+        for character in (1, 2):
+            place = folder / part / alphabet / f"character{character:02d}"
+            place.mkdir(parents=True)
+            for person in range(1, drawings + 1):
+                image = Image.new("1", (105, 105), 1)
+                ImageDraw.Draw(image).rectangle([0, 0, 5 * person - 1, 104], fill=0)
+                image.save(place / f"{character:04d}_{person:02d}.png")
+
+
+def test_ink_is_bright_and_drawings_are_in_the_order_of_people(tmp_path):
+    write_tiny(tmp_path)
+    items, names, part = omniglot.read_set(tmp_path)
+    assert items.shape == (4, 20, 28, 28)
+    assert items.dtype == np.uint8
+    assert names[0] == "Aa/character01"
+    assert part.tolist() == [0, 0, 1, 1]
+    # a bar of 5n of 105 columns covers n / 21 of the picture
+    expected = np.arange(1, 21) / 21
+    np.testing.assert_allclose(items[0].mean(axis=(1, 2)) / 255, expected, atol=0.01)
+    assert items[0, 9, 14, 0] == 255
+    assert items[0, 9, 14, 27] == 0
+
+
+def test_zips_and_folders_give_the_same_arrays(tmp_path):
+    write_tiny(tmp_path / "folders")
+    (tmp_path / "zips").mkdir()
+    for part in omniglot.PARTS:
+        with zipfile.ZipFile(tmp_path / "zips" / f"{part}.zip", "w") as archive:
+            for path in (tmp_path / "folders" / part).rglob("*.png"):
+                archive.write(path, path.relative_to(tmp_path / "folders"))
+    first = omniglot.read_set(tmp_path / "folders")
+    second = omniglot.read_set(tmp_path / "zips")
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[1] == second[1]
+
+
+def test_second_reading_comes_from_the_cache_and_a_changed_file_does_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("METAZOO_CACHE", str(tmp_path / "cache"))
+    write_tiny(tmp_path / "data")
+    first = omniglot.read_set(tmp_path / "data")
+    assert len(list((home.cache_folder() / "arrays").glob("*.npz"))) == 1
+
+    def refuse(*_):
+        raise AssertionError("the images were read again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(omniglot, "_shrink", refuse)
+        second = omniglot.read_set(tmp_path / "data")
+    np.testing.assert_array_equal(first[0], second[0])
+
+    changed = tmp_path / "data/images_background/Aa/character01/0001_01.png"
+    Image.new("1", (105, 105), 0).save(changed)
+    third = omniglot.read_set(tmp_path / "data")
+    assert third[0][0, 0].min() == 255
+
+
+def test_a_missing_drawing_is_named(tmp_path):
+    write_tiny(tmp_path)
+    (tmp_path / "images_evaluation/Zz/character02/0002_20.png").unlink()
+    with pytest.raises(DataError, match="Zz/character02 .* 19 drawings, expected 20"):
+        omniglot.read_set(tmp_path)
+
+
+def test_an_unreadable_image_is_named(tmp_path):
+    write_tiny(tmp_path)
+    (tmp_path / "images_evaluation/Zz/character02/0002_20.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match="0002_20.png cannot be read"):
+        omniglot.read_set(tmp_path)
+
+
+def test_half_a_set_is_refused(tmp_path):
+    write_tiny(tmp_path)
+    for path in sorted((tmp_path / "images_evaluation").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    with pytest.raises(DataError, match="no complete Omniglot"):
+        omniglot.read_set(tmp_path)
+
+
+@pytest.mark.real_data
+def test_sizes_of_all_splits(omniglot_data):
+    sizes = {name: len(classes) for name, classes in omniglot_data.splits.items()}
+    assert sizes == {
+        "train": 1028,
+        "val": 172,
+        "test": 423,
+        "trainval": 1200,
+        "background": 964,
+        "evaluation": 659,
+    }
+    assert len({name.split("/")[0] for name in omniglot_data.class_names}) == 50
+
+
+@pytest.mark.real_data
+def test_splits_are_disjoint_by_class(omniglot_data):
+    splits = omniglot_data.splits
+    train, val, test = (set(splits[name].tolist()) for name in ("train", "val", "test"))
+    assert not train & val
+    assert not train & test
+    assert not val & test
+    assert train | val == set(splits["trainval"].tolist())
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("split", ["train", "val", "test", "trainval"])
+def test_the_rule_gives_the_published_lists(omniglot_data, split):
+    listed = home.find("omniglot", [f"splits/vinyals/{split}.txt"])
+    if listed is None:
+        pytest.skip("the published lists are not beside the data")
+    published = {line.rsplit("/", 1)[0] for line in listed.read_text().split()}
+    ours = {omniglot_data.class_names[k] for k in omniglot_data.splits[split]}
+    assert ours == published
+
+
+@pytest.mark.real_data
+def test_e3_7_every_class_has_twenty_drawings_with_ink(omniglot_data):
+    items = omniglot_data.items.reshape(1623, 20, -1)
+    assert (items.max(axis=-1) > 0).all()
+    # one-bit shrinking leaves 0.079 of the pixels inked; grey shrinking keeps the ink's mean
+    assert 0.075 < items.mean() / 255 < 0.085
+
+
+@pytest.fixture(scope="module")
+def omniglot_data():
+    """The real set, never downloaded by a test."""
+    try:
+        return omniglot.load(offline=True)
+    except DataError as missing:
+        pytest.skip(str(missing))
