@@ -94,10 +94,8 @@ def _known(name: str) -> str:
     if name in datasets.LOADERS:
         return name
     close = difflib.get_close_matches(name, datasets.LOADERS, n=1)
-    hint = (
-        f"did you mean {close[0]!r}?" if close else f"the sets are {', '.join(datasets.LOADERS)}."
-    )
-    raise DataError(f"Unknown data set {name!r}; {hint}")
+    hint = f"did you mean {close[0]!r}? The" if close else "the"
+    raise DataError(f"Unknown data set {name!r}; {hint} sets are {', '.join(datasets.LOADERS)}.")
 
 
 def _real(name: str, root: str | None) -> tuple[str, str]:
