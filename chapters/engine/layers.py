@@ -12,7 +12,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Same weights, outputs and moving averages. In training Keras computes mean, variance and output
     by separate operations; the fused kernel makes the 60-way 5-shot training step of Conv-4 about
-    a third shorter (``python -m chapters.engine.benchmark``).
+    a third shorter (``python -m chapters.ch03_prototypical.benchmark``).
     """
 
     def call(self, inputs, training=None, mask=None):
