@@ -1,0 +1,182 @@
+"""Your own data: a folder of class folders, of pictures or of sounds.
+
+    my_data/oak/1.jpg  my_data/oak/2.jpg  my_data/elm/a.png ...
+
+``read_image`` and ``read_sound`` are also what prediction calls for a single file, with the same
+options: what the network sees does not depend on the way a file came in.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from datasets import mfcc
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+from datasets.files import numeric_order, regular_file
+from datasets.splits import random_split
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none of them runs programs
+SUFFIXES = {
+    "image": (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    "sound": (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
+}
+MAX_BYTES = 2**28
+MAX_PIXELS = 50_000_000
+
+
+def load_folder(
+    path: str | Path,
+    kind: str = "image",
+    *,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    **options,
+) -> Dataset:
+    """Read a folder of class folders; each class may hold any number of files.
+
+    Classes and files are in the order of their names, numbers as numbers. Hidden files and files
+    with other suffixes are ignored; a file that should be readable and is not is an error.
+
+    Args:
+        path: folder whose subfolders are the classes.
+        kind: "image" or "sound".
+        val_fraction, test_fraction: parts of the classes, rounded, that are held out; with few
+            classes a split may be empty.
+        seed: see ``datasets.splits.random_split``.
+        **options: passed to ``read_image`` or ``read_sound``.
+
+    Returns:
+        Dataset with what the reader returns, and the splits ``train``, ``val``, ``test``, ``all``.
+
+    Raises:
+        DataError: no such folder, fewer than two classes, a class without files of this kind, a
+            file that cannot be read.
+    """
+    folder = Path(path)
+    if kind not in READERS:
+        raise DataError(f"Unknown kind of data {kind!r}; expected {' or '.join(READERS)}.")
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "missing"
+        raise DataError(f"{folder} is {found}; expected a folder with one folder for each class.")
+    classes = [entry for entry in _entries(folder) if entry.is_dir()]
+    if len(classes) < 2:
+        raise DataError(
+            f"{folder} has {len(classes)} class folders; expected at least 2, each with the "
+            f"{kind}s of one class."
+        )
+    held_out = {
+        "test": round(test_fraction * len(classes)),
+        "val": round(val_fraction * len(classes)),
+    }
+    files = [_files(entry, kind) for entry in classes]
+    return Dataset(
+        name=folder.resolve().name,
+        items=np.stack([READERS[kind](file, **options) for group in files for file in group]),
+        item_class=np.repeat(np.arange(len(classes), dtype=np.int32), [len(g) for g in files]),
+        class_names=tuple(entry.name for entry in classes),
+        splits=random_split(len(classes), held_out, seed),
+        source=str(folder),
+    )
+
+
+def read_image(
+    path: str | Path, size: tuple[int, int] = (28, 28), channels: int = 1, invert: bool = False
+) -> np.ndarray:
+    """Read one picture of any size and colour.
+
+    It is turned upright (EXIF), its transparent parts become white, and it is stretched to ``size``
+    with Pillow's bilinear filter, which leaves no pixel out when it shrinks.
+
+    Args:
+        path: a picture; of an animation the first frame is taken.
+        size: height and width of the result in pixels.
+        channels: 1 for grey, 3 for red, green and blue.
+        invert: for dark strokes on white paper, where ink is to be the high value.
+
+    Returns:
+        uint8 ``[height, width]`` for one channel, ``[height, width, channel]`` for three.
+
+    Raises:
+        DataError: the file is missing or not a picture that Pillow can decode.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
+    try:
+        with Image.open(regular_file(path, MAX_BYTES), formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DataError(
+                    f"{path} has {picture.width} x {picture.height} pixels; at most "
+                    f"{MAX_PIXELS:,} are read."
+                )
+            picture = ImageOps.exif_transpose(picture)
+            picture = _on_white(_eight_bit(picture)).convert("L" if channels == 1 else "RGB")
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a picture ({', '.join(FORMATS)}).") from error
+    except Exception as error:  # decoders fail in many ways, and all say: this file is broken
+        raise DataError(f"{path} cannot be read as a picture: {error}.") from error
+    height, width = size
+    pixels = np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+    return 255 - pixels if invert else pixels
+
+
+def read_sound(path: str | Path, **options) -> np.ndarray:
+    """Read one sound: ``datasets.mfcc.read_sound`` without the number of valid frames.
+
+    Returns:
+        float32 ``[coefficient, frame]``, not normalised.
+    """
+    features, _ = mfcc.read_sound(path, **options)
+    return features
+
+
+READERS = {"image": read_image, "sound": read_sound}
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds apart from hidden entries, in the order of names."""
+    try:
+        visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+    return sorted(visible, key=lambda entry: numeric_order(entry.name))
+
+
+def _files(folder: Path, kind: str) -> list[Path]:
+    """Files of a kind in a class folder; DataError says what else there is when there are none."""
+    files = [entry for entry in _entries(folder) if entry.is_file()]
+    wanted = [file for file in files if file.suffix.lower() in SUFFIXES[kind]]
+    if not wanted:
+        others = Counter(file.suffix.lower() or "no suffix" for file in files)
+        ignored = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+        raise DataError(
+            f"The class folder {folder} holds no {kind} (ignored: {ignored or 'nothing'}); "
+            f"{kind}s end in {', '.join(SUFFIXES[kind])}."
+        )
+    return wanted
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Sixteen-bit grey to eight bits; everything else is left as it is."""
+    if picture.mode != "I" and not picture.mode.startswith("I;16"):
+        if picture.mode == "F":
+            raise ValueError("floating-point pixels, expected whole numbers")
+        return picture
+    pixels = np.asarray(picture)
+    if pixels.min() < 0 or pixels.max() > 65_535:
+        raise ValueError("pixels of more than 16 bits")
+    return Image.fromarray((pixels // 257).astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Transparent parts become white, so that drawings without a background are black on white."""
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture)

@@ -1,0 +1,330 @@
+"""Own data: every common kind of picture, sounds, order, splits, and clear refusals."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from datasets import folder as module
+from datasets.errors import DataError
+from datasets.folder import load_folder, read_image, read_sound
+
+SIZE = (6, 8)  # height, width
+
+
+def encoded(picture, format="PNG", **options):
+    content = io.BytesIO()
+    picture.save(content, format, **options)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def picture_file(tmp_path_factory):
+    """Writes a picture or bytes to a file and returns its path."""
+    folder = tmp_path_factory.mktemp("pictures")
+
+    def write(picture, format="PNG", **options):
+        content = picture if isinstance(picture, bytes) else encoded(picture, format, **options)
+        path = folder / f"picture.{format.lower()}"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def flat(mode, colour, size=(16, 12)):
+    return Image.new(mode, size, colour)
+
+
+def palette(transparent=None):
+    picture = Image.new("P", (16, 12), 1)
+    picture.putpalette([255, 255, 255, 0, 0, 255, 255, 0, 0])  # white, blue, red
+    return picture, {} if transparent is None else {"transparency": transparent}
+
+
+def sixteen_bit(value):
+    return Image.fromarray(np.full((12, 16), value, np.uint16))
+
+
+# Grey is 0.299 red + 0.587 green + 0.114 blue, as in Pillow (ITU-R 601).
+PICTURES = {
+    "grey": (flat("L", 100), "PNG", {}, 100, (100,) * 3),
+    "one bit white": (flat("1", 1), "PNG", {}, 255, (255,) * 3),
+    "one bit black": (flat("1", 0), "TIFF", {}, 0, (0,) * 3),
+    "red": (flat("RGB", (255, 0, 0)), "PNG", {}, 76, (255, 0, 0)),
+    "opaque": (flat("RGBA", (0, 255, 0, 255)), "PNG", {}, 150, (0, 255, 0)),
+    "transparent": (flat("RGBA", (0, 0, 0, 0)), "PNG", {}, 255, (255,) * 3),
+    "half transparent": (flat("RGBA", (0, 0, 0, 128)), "PNG", {}, 127, (127,) * 3),
+    "grey with alpha": (flat("LA", (0, 0)), "PNG", {}, 255, (255,) * 3),
+    "transparent grey": (flat("L", 10), "PNG", {"transparency": 10}, 255, (255,) * 3),
+    "palette": (palette()[0], "PNG", {}, 29, (0, 0, 255)),
+    "palette gif": (palette()[0], "GIF", {}, 29, (0, 0, 255)),
+    "transparent palette": (palette()[0], "PNG", palette(1)[1], 255, (255,) * 3),
+    "sixteen bit": (sixteen_bit(257 * 100), "PNG", {}, 100, (100,) * 3),
+    "sixteen bit tiff": (sixteen_bit(65_535), "TIFF", {}, 255, (255,) * 3),
+    "sixteen bit pgm": (sixteen_bit(257 * 7), "PPM", {}, 7, (7,) * 3),
+    "cmyk": (flat("CMYK", (0, 0, 0, 255)), "TIFF", {}, 0, (0,) * 3),
+    "webp": (flat("RGB", (9, 9, 9)), "WEBP", {"lossless": True}, 9, (9,) * 3),
+    "bmp": (flat("RGB", (1, 2, 3)), "BMP", {}, 2, (1, 2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_kind_of_picture(picture_file, name):
+    picture, format, options, grey, colour = PICTURES[name]
+    path = picture_file(picture, format, **options)
+    one, three = read_image(path, SIZE, channels=1), read_image(path, SIZE, channels=3)
+    assert one.dtype == three.dtype == np.uint8
+    np.testing.assert_array_equal(one, np.full((6, 8), grey))
+    np.testing.assert_array_equal(three, np.full((6, 8, 3), colour))
+
+
+def test_jpeg_is_upright(picture_file):
+    # White above black, stored lying on its side and marked so by EXIF orientation 6.
+    upright = np.repeat([255, 0], 16)[:, np.newaxis].astype(np.uint8) * np.ones(32, np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = picture_file(Image.fromarray(np.rot90(upright)), "JPEG", exif=exif, quality=95)
+    image = read_image(path, (2, 2))
+    np.testing.assert_allclose(image, [[255, 255], [0, 0]], atol=40)
+
+
+def test_size_is_height_and_width_and_the_picture_is_stretched(picture_file):
+    left_dark = np.zeros((10, 40), np.uint8)
+    left_dark[:, 20:] = 200
+    image = read_image(picture_file(Image.fromarray(left_dark)), (5, 2))
+    assert image.shape == (5, 2)
+    np.testing.assert_allclose(image, [[0, 200]] * 5, atol=30)
+
+
+def test_shrinking_averages_instead_of_dropping_pixels(picture_file):
+    stripes = np.tile(np.array([[0, 255]], np.uint8), (100, 50))
+    image = read_image(picture_file(Image.fromarray(stripes)), (10, 10))
+    np.testing.assert_allclose(image, 127.5, atol=10)
+
+
+def test_a_picture_of_the_wanted_size_is_unchanged(picture_file):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
+    np.testing.assert_array_equal(read_image(picture_file(Image.fromarray(pixels)), SIZE), pixels)
+
+
+def test_invert_makes_ink_high(picture_file):
+    path = picture_file(flat("L", 250))
+    assert (read_image(path, invert=False) == 250).all()
+    assert (read_image(path, invert=True) == 5).all()
+    transparent = picture_file(flat("RGBA", (0, 0, 0, 0)))
+    assert not read_image(transparent, invert=True).any()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is not a picture (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)"),
+        (b"<html>", "is not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not a picture"),
+        (encoded(flat("L", 1))[:45], "cannot be read as a picture"),
+        (encoded(flat("RGB", (1, 2, 3)), "JPEG")[:-40], "cannot be read as a picture"),
+        (b"P5 4 4 255\nabc", "cannot be read as a picture"),
+        (b"P5 9999 9999 255\nabc", "has 9999 x 9999 pixels; at most 50,000,000 are read"),
+        (encoded(flat("F", 0.5), "TIFF"), "floating-point pixels, expected whole numbers"),
+        (encoded(flat("I", 70_000), "TIFF"), "pixels of more than 16 bits"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_an_unreadable_picture_is_told_in_one_sentence(picture_file, content, told):
+    path = picture_file(content)
+    with pytest.raises(DataError) as error:
+        read_image(path)
+    assert str(error.value).startswith(str(path))
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.png is missing"):
+        read_image(tmp_path / "none.png")
+
+
+def test_pictures_have_one_or_three_channels(picture_file):
+    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
+        read_image(picture_file(flat("L", 1)), channels=2)
+
+
+@settings(max_examples=150, deadline=2_000)
+@given(st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_fuzz_mutated_pictures(picture_file, data):
+    picture, format, options, _, _ = PICTURES[data.draw(st.sampled_from(sorted(PICTURES)))]
+    content = bytearray(encoded(picture, format, **options))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, 40) | st.integers(0, len(content)))
+        length = data.draw(st.integers(0, 4))
+        content[start : start + length] = data.draw(st.binary(max_size=4))
+    try:
+        image = read_image(picture_file(bytes(content)), SIZE)
+    except DataError as error:
+        assert str(error)
+    else:
+        assert image.shape == SIZE
+        assert image.dtype == np.uint8
+
+
+# Folders
+
+
+def write_pictures(folder, counts):
+    """Class folders; picture number n of a class is grey n."""
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            flat("L", number).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_folder_of_pictures(tmp_path):
+    path = write_pictures(tmp_path / "trees", {"oak 10": 2, "oak 9": 11, "Ψ-ülme": 1})
+    data = load_folder(path, size=SIZE)
+    assert data.name == "trees"
+    assert data.source == str(path)
+    assert data.class_names == ("oak 9", "oak 10", "Ψ-ülme")
+    assert data.item_class.tolist() == [0] * 11 + [1] * 2 + [2]
+    assert data.items.shape == (14, 6, 8)
+    assert data.items[:, 0, 0].tolist() == [*range(1, 12), 1, 2, 1]
+
+
+def test_colour_folder_and_options_reach_the_reader(tmp_path):
+    path = write_pictures(tmp_path, {"a": 1, "b": 1})
+    data = load_folder(path, size=SIZE, channels=3, invert=True)
+    assert data.items.shape == (2, 6, 8, 3)
+    assert (data.items == 254).all()
+
+
+def test_a_single_file_is_read_as_in_the_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 30, 4), np.uint8)
+    files = [tmp_path / "a" / "x.png", tmp_path / "b" / "y.png"]
+    for file, picture in zip(files, pixels, strict=True):
+        Image.fromarray(picture).save(file)
+    options = {"size": (9, 7), "channels": 3, "invert": True}
+    data = load_folder(tmp_path, **options)
+    for item, file in zip(data.items, files, strict=True):
+        np.testing.assert_array_equal(read_image(file, **options), item)
+
+
+def test_hidden_files_and_other_suffixes_are_ignored(tmp_path):
+    path = write_pictures(tmp_path, {"a": 2, "b": 2, ".cache": 2})
+    for name in ("a/.3.png", "a/Thumbs.db", "a/notes.txt", "README.md"):
+        (path / name).write_bytes(b"no picture")
+    (path / "a" / "4.PNG").write_bytes(encoded(flat("L", 4)))
+    data = load_folder(path)
+    assert data.class_names == ("a", "b")
+    assert data.items[:, 0, 0].tolist() == [1, 2, 4, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("classes", "sizes"),
+    [(2, (2, 0, 0)), (3, (1, 1, 1)), (5, (3, 1, 1)), (10, (6, 2, 2)), (13, (7, 3, 3))],
+)
+def test_classes_are_split_by_the_stated_fractions(tmp_path, classes, sizes):
+    path = write_pictures(tmp_path, {f"class {number}": 1 for number in range(classes)})
+    data = load_folder(path, seed=3)
+    splits = [data.classes(name).tolist() for name in ("train", "val", "test")]
+    assert tuple(map(len, splits)) == sizes
+    assert sorted(sum(splits, [])) == data.classes("all").tolist() == list(range(classes))
+
+
+def test_seed_decides_the_split(tmp_path):
+    path = write_pictures(tmp_path, {f"class {number}": 1 for number in range(20)})
+    test = [load_folder(path, seed=seed).classes("test").tolist() for seed in (0, 0, 1)]
+    assert test[0] == test[1] != test[2]
+
+
+def test_folder_of_sounds(tmp_path):
+    generator = np.random.default_rng(0)
+    for name, seconds in {"whistle/1.wav": 0.5, "whistle/2.flac": 3.0, "clap/1.ogg": 1.0}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, generator.normal(0, 0.1, int(seconds * 22_050)), 22_050)
+    data = load_folder(tmp_path, "sound", frames=50)
+    assert data.items.shape == (3, 20, 50)
+    assert data.items.dtype == np.float32
+    assert data.class_names == ("clap", "whistle")
+    assert data.item_class.tolist() == [0, 1, 1]
+    single = read_sound(tmp_path / "whistle" / "2.flac", frames=50)
+    np.testing.assert_array_equal(single, data.items[2])
+
+
+def test_a_missing_folder_or_a_file_is_told(tmp_path):
+    with pytest.raises(DataError, match="none is missing; expected a folder with one folder"):
+        load_folder(tmp_path / "none")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="file is a file; expected a folder"):
+        load_folder(tmp_path / "file")
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(DataError, match="has 0 class folders; expected at least 2"):
+        load_folder(tmp_path)
+
+
+def test_one_class_only_is_told(tmp_path):
+    with pytest.raises(DataError, match="has 1 class folders; expected at least 2"):
+        load_folder(write_pictures(tmp_path, {"a": 3}))
+
+
+def test_a_class_without_files_is_named_and_what_it_holds_is_counted(tmp_path):
+    path = write_pictures(tmp_path, {"a": 3, "b": 0})
+    with pytest.raises(DataError, match=r"b holds no image \(ignored: nothing\); images end in"):
+        load_folder(path)
+    for name in ("1.txt", "2.TXT", "x.db", "readme", ".hidden.png"):
+        (path / "b" / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"ignored: 1 \.db, 2 \.txt, 1 no suffix"):
+        load_folder(path)
+    with pytest.raises(DataError, match=r"a holds no sound \(ignored: 3 \.png\); sounds end in"):
+        load_folder(path, "sound")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "told"),
+    [
+        ("image", "broken.png", "is not a picture"),
+        ("sound", "broken.wav", "cannot be read as a sound"),
+    ],
+)
+def test_an_unreadable_file_is_named(tmp_path, kind, file, told):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_bytes(b"neither a picture nor a sound")
+    with pytest.raises(DataError, match=rf"a.{file} {told}"):
+        load_folder(tmp_path, kind)
+
+
+def test_an_unknown_kind_is_told(tmp_path):
+    with pytest.raises(DataError, match="Unknown kind of data 'video'; expected image or sound"):
+        load_folder(tmp_path, "video")
+
+
+def test_fractions_leave_something_for_training(tmp_path):
+    path = write_pictures(tmp_path, {"a": 1, "b": 1})
+    with pytest.raises(DataError, match="1 for test and 1 for val of 2 classes"):
+        load_folder(path, val_fraction=0.5, test_fraction=0.5 + 0.1)
+
+
+def test_every_image_suffix_belongs_to_an_allowed_format():
+    known = Image.registered_extensions()
+    assert {known[suffix] for suffix in module.SUFFIXES["image"]} == set(module.FORMATS)
+
+
+def test_importing_the_readers_loads_neither_tensorflow_nor_librosa():
+    code = (
+        "import sys, datasets.faces, datasets.folder, datasets.mfcc, datasets.pgm, datasets.sounds;"
+        "print({'tensorflow', 'librosa', 'numba'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
