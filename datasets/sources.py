@@ -79,8 +79,9 @@ class Source:
 
 # --- Omniglot: 964 + 659 characters, 20 drawings each ---------------------------------------------
 
-# The official archives are said to be 9,464,212 and 6,462,886 bytes long; neither sizes nor
-# addresses could be tried where this was written, the contents are those of a re-packed copy.
+# The digests are those of a re-packed copy. The official archives are said to be 9,464,212 and
+# 6,462,886 bytes long, which is exactly what packing these contents the way macOS does comes to;
+# the addresses themselves could not be tried where this was written.
 OMNIGLOT_URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
 OMNIGLOT_PARTS = (
     Part(

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,14 @@ def test_a_missing_set_is_downloaded_once_and_verified(painted, tmp_path, name):
         path.name for path in (tmp_path / "cache").rglob("*") if not path.name.endswith(".lock")
     ]
     assert not [path for path in left if path.endswith(".part") or path == "att_faces.zip"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_runs_share_one_download(painted, tmp_path, name):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(sources.locate, [name, name])
+    assert first == second == sources.verify(name)
+    assert len(painted.requests) == len(set(painted.requests))
 
 
 def test_faces_and_sounds_arrive_as_folders(painted, tmp_path):
