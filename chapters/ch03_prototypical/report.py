@@ -82,7 +82,7 @@ def table(scores: dict[str, dict[Column, Score]], data: Dataset, config: TrainCo
         cells = [f"{100 * s.mean:.2f} +- {100 * s.interval:.2f}" for s in by_column.values()]
         lines.append(name.ljust(width) + "".join(cell.rjust(17) for cell in cells))
     if data.name == "omniglot":
-        cells = [str(PUBLISHED.get(str(column), "-")) for column in columns]
+        cells = [str(_published(TRAINED, column, data) or "-") for column in columns]
         paper = "Snell et al. 2017".ljust(width) + "".join(cell.rjust(17) for cell in cells)
         lines.append(paper)
     return "\n".join(lines) + "\n"
@@ -105,6 +105,7 @@ def metrics(scores, learner, loop, data: Dataset, config: TrainConfig) -> dict:
             "episodes": score.episodes,
             "seed": score.seed,
             "batch_norm": score.batch_norm,
+            "published": _published(name, column, data),
         }
         for name, by_column in scores.items()
         for column, score in by_column.items()
@@ -115,3 +116,9 @@ def metrics(scores, learner, loop, data: Dataset, config: TrainConfig) -> dict:
         "steps": loop.step,
         "train_seconds": round(loop.seconds, 1),
     }
+
+
+def _published(method: str, column: Column, data: Dataset) -> float | None:
+    """The paper's figure in %, where it measured the same thing."""
+    comparable = method == TRAINED and data.name == "omniglot"
+    return PUBLISHED.get(str(column)) if comparable else None

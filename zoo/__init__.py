@@ -1,0 +1,1 @@
+"""The zoo: published results and weights, collected from finished runs."""

@@ -1,0 +1,88 @@
+"""``results.csv``: one row per published figure, taken from the ``metrics.json`` of a run.
+
+Nothing is typed by hand: a row says under which conditions a command measured what.
+"""
+
+import csv
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+
+from chapters.engine.configuration import FREE_ON_RESUME
+from zoo.errors import ZooError
+
+FILE = Path(__file__).with_name("results.csv")
+COLUMNS = (
+    "name", "method", "data", "generated", "split", "measure", "way", "shot", "query",
+    "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",
+)  # fmt: skip
+
+
+def read(file: Path = FILE) -> list[dict[str, str]]:
+    """All rows, every value as text; an empty text where a column does not apply."""
+    if not file.exists():
+        return []
+    with file.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def record(run: Path, name: str, file: Path = FILE) -> list[dict[str, str]]:
+    """Replace the rows of ``name`` by those of a finished run.
+
+    Raises:
+        ZooError: the folder holds no finished run.
+    """
+    found = {part: _json(run / part) for part in ("config.json", "metrics.json")}
+    metrics = found["metrics.json"]
+    shared = {
+        "name": name,
+        "minutes": f"{metrics['train_seconds'] / 60:.0f}",
+        "command": command(found["config.json"]),
+    }
+    rows = [
+        {column: _text({**result, **shared}.get(column)) for column in COLUMNS}
+        for result in metrics["results"]
+    ]
+    others = [row for row in read(file) if row["name"] != name]
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(others + rows, key=lambda row: row["name"]))
+    return rows
+
+
+def command(config: dict) -> str:
+    """The command that a run's ``config.json`` stands for: preset and what differs from it."""
+    package, _, script_name = config["script"].rpartition(".")
+    script = importlib.import_module(f"{package}.presets").SCRIPTS[script_name]
+    defaults = {field.name: field.default for field in dataclasses.fields(script.config)}
+    preset = defaults | script.presets[config["preset"]]
+    words = ["python -m", config["script"], "--preset", config["preset"]]
+    for option, value in config.items():
+        if option in ("script", "preset", *FREE_ON_RESUME) or preset.get(option) == value:
+            continue
+        flag = option.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words.append(f"--{flag} {value}")
+    return " ".join(words)
+
+
+def _json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ZooError(
+            f"{path} is missing: {path.parent} is not the folder of a finished run."
+        ) from None
+    except ValueError as error:
+        raise ZooError(f"{path} is not valid JSON ({error}).") from None
+
+
+def _text(value) -> str:
+    """Numbers with enough digits to recompute a table, nothing for what does not apply."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
