@@ -20,5 +20,6 @@ def generated_folder(name: str, write: Callable[[Path], None]) -> Path:
         with remote.lock(folder):
             if not folder.is_dir():  # otherwise another process has made it meanwhile
                 with remote.part_of(folder) as part:
+                    part.mkdir()
                     write(part)
     return folder
