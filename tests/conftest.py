@@ -1,0 +1,60 @@
+"""Rules for all tests: fixed seeds, a cache folder of their own, no network, no surprise skips."""
+
+import os
+import random
+import socket
+import sys
+
+import numpy as np
+import pytest
+
+import chapters  # noqa: F401  (before TensorFlow: it sets Keras' backend and quiets the start-up)
+
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests on the published data sets skip themselves where these are not."""
+    if os.environ.get("METAZOO_DATA"):
+        return
+    reason = "set METAZOO_DATA to a folder with the published data sets to run this test"
+    for item in items:
+        if item.get_closest_marker("real_data"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """A cache folder for the session: stand-ins are generated once and the user's stays clean."""
+    folder = tmp_path_factory.mktemp("metazoo_cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METAZOO_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds():
+    """Every test starts with the same random numbers, whichever tests ran before."""
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:  # not imported for tests that do without
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_network(request, monkeypatch):
+    """Connections to anything but this machine fail, except in tests marked ``network``."""
+    if request.node.get_closest_marker("network"):
+        return
+
+    def guarded(connect):
+        def call(self, address):
+            internet = self.family in (socket.AF_INET, socket.AF_INET6)
+            if internet and not str(address[0]).startswith(LOOPBACK):
+                raise RuntimeError(f"a test tried to reach {address}; mark it network or stop it")
+            return connect(self, address)
+
+        return call
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))

@@ -1,0 +1,25 @@
+"""The rules of ``conftest.py`` hold: nothing leaves this machine, nothing enters the user's cache."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from datasets.home import cache_folder
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "metazoo.invalid"])
+def test_the_internet_is_out_of_reach(address):
+    with socket.socket() as client, pytest.raises(RuntimeError, match="tried to reach"):
+        client.connect((address, 80))
+
+
+def test_this_machine_is_within_reach():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname(), timeout=5) as client:
+            assert client.getpeername() == server.getsockname()
+
+
+def test_the_cache_of_the_user_is_not_used(tmp_path_factory):
+    assert cache_folder().is_relative_to(tmp_path_factory.getbasetemp())
+    assert not cache_folder().is_relative_to(Path.home() / ".cache")
