@@ -2,6 +2,7 @@
 
 import os
 
-# Before TensorFlow is imported: Keras on TensorFlow, and no start-up chatter of its runtime.
+# Before TensorFlow is imported: Keras on TensorFlow, and as little start-up chatter of its runtime
+# as it allows (failures reach Python as exceptions all the same).
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
