@@ -38,7 +38,8 @@ def mean_gradient(task_loss, variables, tasks, mode: str = "sequential"):
         mode: one of ``MODES``.
 
     Returns:
-        loss (scalar), gradients (list in the order of ``variables``), metrics (dict).
+        loss (scalar), gradients (in the order of ``variables``, None where the loss does not depend
+        on one), metrics (dict).
     """
     _check(mode)
     if mode == "vectorized":
@@ -51,7 +52,9 @@ def mean_gradient(task_loss, variables, tasks, mode: str = "sequential"):
     def one(task):
         with tf.GradientTape() as tape:
             loss, metrics = task_loss(task)
-        return loss, tape.gradient(loss, variables), metrics
+        gradients = enumerate(tape.gradient(loss, variables))
+        # A loop carries tensors only: the variables that no gradient reaches are left out.
+        return loss, {number: g for number, g in gradients if g is not None}, metrics
 
     # The gradient of a task is added to the sum before the next task begins, so the intermediate
     # results of one task can go: this is what keeps the memory constant.
@@ -65,7 +68,8 @@ def mean_gradient(task_loss, variables, tasks, mode: str = "sequential"):
     _, total = tf.while_loop(
         lambda index, _: index < count, body, (tf.constant(1), total), parallel_iterations=1
     )
-    return tf.nest.map_structure(lambda x: x / tf.cast(count, x.dtype), total)
+    loss, reached, metrics = tf.nest.map_structure(lambda x: x / tf.cast(count, x.dtype), total)
+    return loss, [reached.get(number) for number in range(len(variables))], metrics
 
 
 def _result_of(function, task):

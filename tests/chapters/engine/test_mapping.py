@@ -1,0 +1,169 @@
+"""Task mapping: both modes equal a Python loop, memory of one task, no retracing."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from chapters.engine.functional import add_scaled, call_with
+from chapters.engine.mapping import MODES, map_tasks, mean_gradient
+
+
+def network():
+    keras.utils.set_random_seed(2)
+    return keras.Sequential(
+        [
+            keras.layers.Input((3,)),
+            keras.layers.Dense(8, activation="tanh"),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def tasks(count=5):
+    rng = np.random.default_rng(3)
+    shape = {"support_x": [count, 6, 3], "support_y": [count, 6, 1]}
+    shape |= {"query_x": [count, 4, 3], "query_y": [count, 4, 1]}
+    return {name: tf.constant(rng.normal(size=s), tf.float32) for name, s in shape.items()}
+
+
+def task_loss_of(model):
+    """One inner step on the support set, loss on the queries: the hard case, second order."""
+
+    def task_loss(task):
+        weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            error = call_with(model, weights, task["support_x"]) - task["support_y"]
+            inner = tf.reduce_mean(error**2)
+        adapted = add_scaled(weights, -0.1, tape.gradient(inner, weights))
+        error = call_with(model, adapted, task["query_x"]) - task["query_y"]
+        loss = tf.reduce_mean(error**2)
+        return loss, {"inner": inner, "error": tf.reduce_mean(tf.abs(error))}
+
+    return task_loss
+
+
+def python_loop(task_loss, variables, batch):
+    """Losses, metrics and gradients of each task, one after the other, eagerly."""
+    count = len(next(iter(batch.values())))
+    losses, metrics, gradients = [], [], []
+    for number in range(count):
+        with tf.GradientTape() as tape:
+            loss, values = task_loss({name: x[number] for name, x in batch.items()})
+        losses.append(loss.numpy())
+        metrics.append({name: value.numpy() for name, value in values.items()})
+        gradients.append([g.numpy() for g in tape.gradient(loss, variables)])
+    return losses, metrics, gradients
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("graph", [False, True])
+def test_map_tasks_equals_a_python_loop(mode, graph):
+    model, batch = network(), tasks()
+    task_loss = task_loss_of(model)
+    run = tf.function(map_tasks) if graph else map_tasks
+    losses, metrics = run(task_loss, batch, mode)
+    variables = model.trainable_variables
+    expected, expected_metrics, _ = python_loop(task_loss, variables, batch)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(value, [m[name] for m in expected_metrics], rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_mean_gradient_equals_a_python_loop(mode, count):
+    model, batch = network(), tasks(count)
+    task_loss, variables = task_loss_of(model), model.trainable_variables
+    run = tf.function(lambda batch: mean_gradient(task_loss, variables, batch, mode))
+    loss, gradients, metrics = run(batch)
+    losses, expected_metrics, expected = python_loop(task_loss, variables, batch)
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+    for number, gradient in enumerate(gradients):
+        mean = np.mean([g[number] for g in expected], axis=0)
+        np.testing.assert_allclose(gradient, mean, rtol=1e-4, atol=1e-6)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(value, np.mean([m[name] for m in expected_metrics]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_retracing_after_the_first_call(mode):
+    model = network()
+    traces = []
+
+    def counted(task):
+        traces.append(1)
+        return task_loss_of(model)(task)
+
+    variables = model.trainable_variables
+    step = tf.function(lambda batch: mean_gradient(counted, variables, batch, mode)[0])
+    step(tasks())
+    warm = len(traces)
+    for _ in range(3):
+        step(tasks())
+    assert len(traces) == warm
+    assert step.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_variable_outside_the_loss_gets_no_gradient(mode):
+    """None comes back in both modes, for ``apply_gradients`` to name the variable."""
+    used, unused = tf.Variable(2.0), tf.Variable(3.0)
+    _, gradients, _ = mean_gradient(
+        lambda x: (used * x, {}), [used, unused], tf.constant([1.0, 2.0]), mode
+    )
+    assert gradients[1] is None
+    assert float(gradients[0]) == 1.5
+
+
+def test_an_unknown_mode_is_refused():
+    for call in (map_tasks, lambda f, t, m: mean_gradient(f, [], t, m)):
+        with pytest.raises(ValueError, match="'parallel'.*sequential, vectorized"):
+            call(lambda x: x, tf.ones([2]), "parallel")
+
+
+MEMORY = """
+import resource, sys
+import chapters
+import tensorflow as tf
+from chapters.engine.mapping import mean_gradient
+
+weight = tf.Variable(tf.ones([256, 256]) / 256)
+
+def task_loss(x):
+    for _ in range(20):  # 20 intermediate results of 2 MB each are kept for the gradient
+        x = tf.tanh(x @ weight)
+    return tf.reduce_mean(x), {}
+
+@tf.function
+def step(count):
+    tasks = tf.ones([count, 2048, 256])
+    return mean_gradient(task_loss, [weight], tasks, sys.argv[1])
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+step(tf.constant(2))
+before = peak()
+step(tf.constant(int(sys.argv[2])))
+print(peak() - before)
+"""
+
+
+def memory_growth(mode, count):
+    """MB by which the peak of memory grows from 2 to ``count`` tasks, in a process of its own."""
+    command = [sys.executable, "-c", MEMORY, mode, str(count)]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.slow
+def test_memory_of_the_sequential_mode_is_that_of_one_task():
+    """12 tasks more are 24 MB of input, and 480 MB of intermediate results if they are kept."""
+    sequential, vectorized = memory_growth("sequential", 14), memory_growth("vectorized", 14)
+    print(f"growth of peak memory from 2 to 14 tasks: {sequential:.0f} MB, {vectorized:.0f} MB")
+    assert sequential < 120
+    assert vectorized > 300  # so the measure would have seen it
