@@ -8,8 +8,10 @@ NOT_FINITE = "loss or gradient is not finite"
 def apply_gradients(optimizer, loss, gradients, variables) -> None:
     """Update ``variables``, unless the loss or any gradient is not finite.
 
-    The check stands before every update, so a step that fails leaves all weights as they were. In
-    a distributed run each replica has the mean over its own tasks, and Keras adds the replicas'
+    The check stands before every update, so a step that fails leaves weights and optimizer as they
+    were (moving averages belong to the forward pass and do move).
+
+    In a distributed run each replica has the mean over its own tasks, and Keras adds the replicas'
     gradients: dividing by their number makes that the mean over all tasks.
 
     Args:
@@ -28,6 +30,7 @@ def apply_gradients(optimizer, loss, gradients, variables) -> None:
     finite = [tf.reduce_all(tf.math.is_finite(tensor)) for tensor in (loss, *gradients)]
     check = tf.debugging.Assert(tf.reduce_all(finite), [NOT_FINITE])
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    with tf.control_dependencies([check] if check is not None else []):
-        gradients = [gradient / replicas for gradient in gradients]
-    optimizer.apply(gradients, variables)
+    # Everything below waits for the check, the optimizer's counter of steps included. Outside of a
+    # graph the check has raised already and is None.
+    with tf.control_dependencies([] if check is None else [check]):
+        optimizer.apply([gradient / replicas for gradient in gradients], variables)
