@@ -17,7 +17,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         """Normalise over all axes but the last; inputs [item, height, width, channel]."""
-        if not training or len(inputs.shape) != 4:
+        # A frozen layer uses its averages in training too; the kernel knows float32 images only.
+        learns = training and self.trainable
+        if not (learns and len(inputs.shape) == 4 and inputs.dtype == tf.float32):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
