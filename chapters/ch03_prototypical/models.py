@@ -15,7 +15,7 @@ from keras import layers
 from chapters.engine.layers import BatchNormalization, embed_tasks
 
 
-def convolution_block(out_channels: int) -> keras.Sequential:
+def convolution_block(out_channels: int, momentum: float = 0.99) -> keras.Sequential:
     """Convolution 3x3, batch normalisation, ReLU, max-pooling 2x2.
 
     The convolution has no bias: batch normalisation would subtract it again.
@@ -23,25 +23,33 @@ def convolution_block(out_channels: int) -> keras.Sequential:
     return keras.Sequential(
         [
             layers.Conv2D(out_channels, 3, padding="same", use_bias=False),
-            BatchNormalization(),
+            BatchNormalization(momentum=momentum),
             layers.ReLU(),
             layers.MaxPooling2D(2),  # height and width halved, rounded down
         ]
     )
 
 
-def get_embeddings(image_shape, h_dim: int = 64, z_dim: int = 64) -> keras.Sequential:
+def get_embeddings(
+    image_shape, h_dim: int = 64, z_dim: int = 64, momentum: float = 0.99
+) -> keras.Sequential:
     """Conv-4, the encoder f_phi: image [height, width, channel] -> embedding [dim].
 
     28 x 28 images give 64 features: 28 -> 14 -> 7 -> 3 -> 1 pixels of 64 channels.
+
+    Args:
+        image_shape: height, width and channels of an image.
+        h_dim: channels of the first three convolutions.
+        z_dim: channels of the last one.
+        momentum: how much of batch norm's stored averages each training step keeps.
     """
     return keras.Sequential(
         [
             layers.Input(image_shape),
-            convolution_block(h_dim),
-            convolution_block(h_dim),
-            convolution_block(h_dim),
-            convolution_block(z_dim),
+            convolution_block(h_dim, momentum),
+            convolution_block(h_dim, momentum),
+            convolution_block(h_dim, momentum),
+            convolution_block(z_dim, momentum),
             layers.Flatten(),
         ],
         name="encoder",

@@ -26,6 +26,9 @@ class TrainConfig(RunConfig):
     distance: str = option("euclidean", "distance to a prototype", choices=("euclidean", "cosine"))
     h_dim: int = option(64, "channels of the first three convolutions", minimum=1)
     z_dim: int = option(64, "channels of the last convolution", minimum=1)
+    momentum: float = option(
+        0.99, "share of batch norm's stored averages that a step keeps", minimum=0.0
+    )
     image_size: int = option(28, "height and width in pixels", minimum=16)
     steps: int = option(16000, "training steps", minimum=1)
     learning_rate: float = option(1e-3, "Adam's rate at the start", minimum=0.0)
@@ -44,8 +47,9 @@ TRAIN = {
     "quick": {
         "data": "strokes",
         "way": 20,
-        "steps": 300,
-        "halve_every": 100,
+        "momentum": 0.9,  # a short run: averages over the last ten steps, not the last hundred
+        "steps": 500,
+        "halve_every": 200,
         "steps_per_epoch": 50,
         "validation_episodes": 50,
         "columns": "5w1s,5w5s,20w1s",

@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> None:
 
     # Model: one encoder for support and query.
     with strategy.scope():
-        encoder = models.get_embeddings(dataset.image_shape, config.h_dim, config.z_dim)
+        encoder = models.get_embeddings(
+            dataset.image_shape, config.h_dim, config.z_dim, config.momentum
+        )
         learner = models.PrototypicalNetwork(encoder, config.distance)
         optimizer = keras.optimizers.Adam(learning_rate(config))
         optimizer.build(learner.trainable_variables)
