@@ -51,8 +51,11 @@ def save(folder: Path, step: int, arrays: dict[str, np.ndarray], state: dict) ->
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    for old in _newest_first(folder)[KEEP:]:
-        shutil.rmtree(old)
+    # Newer ones are damaged, otherwise the run would have gone on from there.
+    kept = [path for path in _newest_first(folder) if path <= final][:KEEP]
+    for path in _newest_first(folder):
+        if path not in kept:
+            shutil.rmtree(path)
 
 
 def load(folder: Path, report=print) -> tuple[dict[str, np.ndarray], dict] | None:
@@ -63,7 +66,7 @@ def load(folder: Path, report=print) -> tuple[dict[str, np.ndarray], dict] | Non
     for path in _newest_first(folder):
         problem, contents = _verify(path)
         if problem:
-            report(f"Checkpoint {path} is damaged ({problem}); using an older one.")
+            report(f"Checkpoint {path} is damaged ({problem}); looking for an older one.")
             continue
         with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
