@@ -17,6 +17,7 @@ from chapters.engine.configuration import FREE_ON_RESUME, RunConfig
 from chapters.engine.errors import RunError
 
 PACKAGES = ("tensorflow", "keras", "numpy", "librosa", "pillow", "scikit-learn", "matplotlib")
+HDF5_OVERHEAD = 1 << 20  # bytes, far more than its headers take
 
 
 class RunFolder:
@@ -87,10 +88,17 @@ class RunFolder:
 
     def weights(self, model) -> None:
         """Write ``model.weights.h5``; a temporary name first, so that it is whole or absent."""
-        if self.chief:
-            part = self.path / ".part.weights.h5"
+        if not self.chief:
+            return
+        part = self.path / ".part.weights.h5"
+        try:
+            # On a full disk HDF5 brings the interpreter down, so the room is taken first.
+            size = sum(variable.numpy().nbytes for variable in model.variables)
+            files.write_bytes(part, bytes(size + HDF5_OVERHEAD))
             model.save_weights(part)
             part.replace(self.path / "model.weights.h5")
+        finally:
+            part.unlink(missing_ok=True)
 
     def figure(self, name: str, figure) -> None:
         """Save a matplotlib figure as ``name``.png and close it."""
