@@ -7,6 +7,8 @@ that is killed anywhere goes on with ``--resume`` and ends with the same bits.
 
 import csv
 import io
+import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -35,9 +37,12 @@ class Loop:
         validate: called at the end of each epoch; dict of metrics, logged as ``val_<name>``.
         monitor: logged metric whose best value marks the weights to keep ("" keeps the last).
         patience: epochs without a better value after which the run ends (0 never).
-        callbacks: Keras callbacks; they are told of epochs and of graph calls as batches.
+        callbacks: Keras callbacks; they are told of epochs and of graph calls as batches. What
+            they remember is not in the checkpoints: an early stop that survives ``--resume`` is
+            ``patience``.
         strategy: a ``tf.distribute`` strategy; tasks are shared among its replicas.
-        verbose: Keras progress bar, 0 for none, 2 for one line per epoch.
+        verbose: 1 Keras progress bar, 2 one line per epoch, 0 nothing; by default a bar on a
+            terminal and lines elsewhere.
     """
 
     def __init__(
@@ -56,13 +61,14 @@ class Loop:
         patience: int = 0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         strategy: tf.distribute.Strategy | None = None,
-        verbose: int = 1,
+        verbose: int | None = None,
     ):
         self.model, self.optimizer, self.run = model, optimizer, run
         self.steps, self.steps_per_epoch = steps, min(steps_per_epoch, steps)
         self.steps_per_call = min(steps_per_call, self.steps_per_epoch)
         self.validate, self.monitor, self.patience = validate, monitor, patience
-        self.callbacks, self.verbose = list(callbacks), verbose
+        self.callbacks = list(callbacks)
+        self.verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
         self.strategy = strategy or tf.distribute.get_strategy()
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
@@ -71,6 +77,7 @@ class Loop:
 
     def _compile(self, train_step, batches):
         strategy = self.strategy
+        strategies.check_share(batches, strategy)
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
         def one_step(index):
@@ -102,18 +109,17 @@ class Loop:
         Afterwards the model holds the best weights by ``monitor``, or the last ones.
 
         Raises:
-            RunError: loss or gradient is not finite, or the disk is full.
+            RunError: loss or gradient is not finite.
+            OSError: a file cannot be written.
         """
         if self.run.config.resume:
             self._restore()
         self._write_log()
         progress = keras.callbacks.CallbackList(
-            [*self.callbacks, *self._own_callbacks()],
-            add_history=False,
+            self.callbacks,
+            add_progbar=self.run.chief and self.verbose > 0,
             model=self.model,
-            verbose=self.verbose,
-            epochs=-(-self.steps // self.steps_per_epoch),
-            steps=self.steps_per_epoch,
+            **self._params(self.steps_per_epoch),
         )
         self.model.stop_training = False
         progress.on_train_begin()
@@ -124,18 +130,16 @@ class Loop:
             self._assign(self.model.variables, self.best)
         return self.history
 
-    def _own_callbacks(self):
-        callbacks = []
-        if self.run.chief:
-            callbacks.append(keras.callbacks.CSVLogger(str(self.run.path / "log.csv"), append=True))
-            if self.verbose:
-                callbacks.append(keras.callbacks.ProgbarLogger())
-        return callbacks
+    def _params(self, steps: int) -> dict[str, int]:
+        """What Keras tells every callback."""
+        epochs = -(-self.steps // self.steps_per_epoch)
+        return {"verbose": self.verbose, "epochs": epochs, "steps": steps}
 
     def _epoch(self, progress) -> None:
         started, epoch = time.perf_counter(), self.step // self.steps_per_epoch
         first = self.step
         end = min(first + self.steps_per_epoch, self.steps)
+        progress.set_params(self._params(end - first))  # the last epoch may be shorter
         progress.on_epoch_begin(epoch)
         totals: dict[str, float] = {}
         while self.step < end:
@@ -152,6 +156,7 @@ class Loop:
         self.seconds += time.perf_counter() - started
         self.history.append({"step": self.step, **logs, "seconds": round(self.seconds, 1)})
         self._keep_best()
+        self._write_log()
         progress.on_epoch_end(epoch, dict(self.history[-1]))
         self._save()
 
@@ -172,9 +177,10 @@ class Loop:
     # What follows from the history is computed from it, never stored beside it.
 
     def _scores(self) -> list[float]:
-        """Monitored values, larger is better."""
+        """Monitored values, larger is better; one that is not a number is the worst."""
         sign = -1.0 if self.monitor.endswith(("loss", "error")) else 1.0
-        return [sign * row[self.monitor] for row in self.history]
+        scores = [sign * row[self.monitor] for row in self.history]
+        return [-math.inf if math.isnan(score) else score for score in scores]
 
     def _keep_best(self) -> None:
         if self.monitor:
@@ -205,7 +211,7 @@ class Loop:
     def _restore(self) -> None:
         found = checkpoints.load(self.run.path / "checkpoints")
         if found is None:
-            print("No checkpoint yet: starting from the beginning.")
+            print("No usable checkpoint: starting from the beginning.")
             return
         arrays, state = found
         for group, variables in self._variables().items():
@@ -224,13 +230,12 @@ class Loop:
             variable.assign(array)
 
     def _write_log(self) -> None:
-        """Start ``log.csv``, or cut it back to the checkpoint: a killed run may be ahead of it."""
+        """``log.csv`` is the history, always: whole, and cut back where a killed run was ahead."""
         if not self.run.chief:
             return
         text = io.StringIO()
         if self.history:
-            columns = ["epoch", *sorted(self.history[0])]  # as CSVLogger orders them
-            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            writer = csv.DictWriter(text, ["epoch", *self.history[0]], lineterminator="\n")
             writer.writeheader()
             writer.writerows({"epoch": n, **row} for n, row in enumerate(self.history))
         files.write_bytes(self.run.path / "log.csv", text.getvalue().encode())

@@ -30,23 +30,34 @@ def is_chief(name: str) -> bool:
     return name != "multiworker" or _check_cluster()["task"]["index"] == 0
 
 
-def share(batch, strategy: tf.distribute.Strategy):
-    """This replica's tasks of a batch [task, ...]; call inside ``strategy.run``.
+def check_share(batches, strategy: tf.distribute.Strategy) -> None:
+    """Raise RunError when the tasks of a step cannot be divided evenly among the replicas.
 
-    Raises:
-        RunError: the tasks cannot be divided evenly.
+    Args:
+        batches: index -> batch, a structure of tensors [task, ...].
+        strategy: of the run.
     """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return
+    traced = tf.function(lambda index: batches(index))
+    shapes = traced.get_concrete_function(tf.TensorSpec([], tf.int32)).structured_outputs
+    tasks = tf.nest.flatten(shapes)[0].shape[0]
+    if tasks % replicas:
+        raise RunError(
+            f"A step has {tasks} tasks, which {replicas} devices cannot share evenly; "
+            f"use a multiple of {replicas}."
+        )
+
+
+def share(batch, strategy: tf.distribute.Strategy):
+    """This replica's tasks of a batch [task, ...]; call inside ``strategy.run``."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return batch
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
 
     def part(x):
-        if x.shape[0] % replicas:
-            raise RunError(
-                f"A step has {x.shape[0]} tasks, which {replicas} devices cannot share evenly; "
-                f"use a multiple of {replicas}."
-            )
         size = x.shape[0] // replicas
         return tf.ensure_shape(x[replica * size : (replica + 1) * size], [size, *x.shape[1:]])
 
