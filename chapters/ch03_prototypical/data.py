@@ -11,9 +11,12 @@ from chapters.ch03_prototypical.presets import TrainConfig
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
+from datasets.episodes import Episode, EpisodeSampler
+from datasets.errors import DataError
+from datasets.folder import load_folder
 
 SETS = ("omniglot", "strokes")
+LEAST = 2  # classes of an own folder in each split: a task needs two
 
 
 class Column(NamedTuple):
@@ -55,9 +58,7 @@ def load(config: TrainConfig) -> tuple[Dataset, TrainConfig]:
             f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
             f"{suggest(config.data, SETS)}."
         )
-    from datasets.folder import load_folder
-
-    data = load_folder(config.data, kind="image", size=config.image_size, seed=config.seed)
+    data = _load_folder(config)
     return data, _fit_to_folder(config, data)
 
 
@@ -83,24 +84,59 @@ def samplers(data: Dataset, config: TrainConfig):
     return training, validation, tests
 
 
+def example(data: Dataset, config: TrainConfig) -> Episode:
+    """One test task, small enough to draw."""
+    way, shot = parse_columns(config.columns)[0]
+    query = min(5, config.test_query)
+    sampler = EpisodeSampler(
+        data, "test", way, shot, query, seed=config.seed, rotations=config.rotations
+    )
+    return sampler.episode(0)
+
+
 def available(data: Dataset, split: str, rotations: bool) -> int:
     """Classes of a split, turned ones counted."""
     return len(data.classes(split)) * (4 if rotations else 1)
 
 
+def _load_folder(config: TrainConfig) -> Dataset:
+    """A folder of the user's own; a fifth of the classes, and at least two, validate and test."""
+    classes = sum(entry.is_dir() and entry.name[0] != "." for entry in Path(config.data).iterdir())
+    share = max(0.2, LEAST / max(classes, 1))
+    if 0 < classes < 3 * LEAST:
+        raise DataError(
+            f"{config.data} has {classes} class folder(s); {3 * LEAST} are needed, {LEAST} each to "
+            "train on, to validate on and to test on."
+        )
+    return load_folder(
+        config.data,
+        kind="image",
+        seed=config.seed,
+        val_fraction=share,
+        test_fraction=share,
+        size=(config.image_size, config.image_size),
+        channels=config.channels,
+        invert=config.invert,
+    )
+
+
 def _fit_to_folder(config: TrainConfig, data: Dataset) -> TrainConfig:
-    """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20."""
+    """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20.
+
+    Pictures are not turned: what stands on its head is rarely another class.
+    """
     fewest = int(np.bincount(data.item_class).min())
     shot = min(config.shot, max(fewest - 1, 1))
-    smallest = min(available(data, split, config.rotations) for split in ("val", "test"))
+    smallest = len(data.classes("test"))
     columns = [
         column
         for column in parse_columns(config.columns)
         if column.way <= smallest and column.shot < fewest
-    ] or [Column(max(smallest, 2), 1)]
+    ] or [Column(smallest, 1)]
     return dataclasses.replace(
         config,
-        way=min(config.way, available(data, "train", config.rotations)),
+        rotations=False,
+        way=min(config.way, len(data.classes("train"))),
         shot=shot,
         query=max(min(config.query, fewest - shot), 1),
         test_query=max(min(config.test_query, fewest - max(c.shot for c in columns)), 1),

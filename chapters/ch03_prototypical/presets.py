@@ -13,7 +13,9 @@ class TrainConfig(RunConfig):
     """Options of ``chapters.ch03_prototypical.train``."""
 
     data: str = option("omniglot", "omniglot, strokes (generated), or a folder of class folders")
-    rotations: bool = option(True, "count every class four times, turned by quarter turns")
+    rotations: bool = option(
+        True, "count every class four times, turned by quarter turns; not for a folder"
+    )
     train_split: str = option(
         "train",
         "classes to learn from; trainval adds those used for validation",
@@ -30,6 +32,8 @@ class TrainConfig(RunConfig):
         0.99, "share of batch norm's stored averages that a step keeps", minimum=0.0
     )
     image_size: int = option(28, "height and width in pixels", minimum=16)
+    channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
+    invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
     steps: int = option(16000, "training steps", minimum=1)
     learning_rate: float = option(1e-3, "Adam's rate at the start", minimum=0.0)
     halve_every: int = option(2000, "steps after which the rate is halved; 0 keeps it", minimum=0)

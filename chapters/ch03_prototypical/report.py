@@ -41,7 +41,7 @@ def describe(data: Dataset, config: TrainConfig) -> str:
         f"{split} {available(data, split, config.rotations)}"
         for split in (config.train_split, "val", "test")
     )
-    turned = " (each character in four rotations)" if config.rotations else ""
+    turned = " (each in four rotations)" if config.rotations else ""
     return (
         f"Data: {data.name} ({kind}); classes{turned}: {sizes}.\n"
         f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "

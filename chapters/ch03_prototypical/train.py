@@ -17,7 +17,6 @@ from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
-from datasets.episodes import EpisodeSampler
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -76,9 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     run.json("metrics.json", report.metrics(scores, learner, loop, dataset, config))
     print(report.table(scores, dataset, config))
 
-    example = EpisodeSampler(
-        dataset, "test", *next(iter(tests)), query=5, seed=config.seed, rotations=config.rotations
-    ).episode(0)
+    example = chapter_data.example(dataset, config)
     run.figure("learning_curve", figures.learning_curve(history))
     run.figure("episode", plots.episode(learner, example))
     run.figure("embeddings", plots.embedding_map(learner, example))
