@@ -84,14 +84,12 @@ def samplers(data: Dataset, config: TrainConfig):
     return training, validation, tests
 
 
-def example(data: Dataset, config: TrainConfig) -> Episode:
-    """One test task, small enough to draw."""
+def example(data: Dataset, config: TrainConfig, query: int) -> Episode:
+    """One test task of the first column with at most ``query`` queries per class, to draw."""
     way, shot = parse_columns(config.columns)[0]
-    query = min(5, config.test_query)
-    sampler = EpisodeSampler(
-        data, "test", way, shot, query, seed=config.seed, rotations=config.rotations
-    )
-    return sampler.episode(0)
+    query = min(query, config.test_query)
+    options = {"seed": config.seed, "rotations": config.rotations}
+    return EpisodeSampler(data, "test", way, shot, query, **options).episode(0)
 
 
 def available(data: Dataset, split: str, rotations: bool) -> int:

@@ -57,7 +57,7 @@ def embedding_map(learner, task: Episode):
     for k in range(way):
         axis.scatter(*points[labels == k].T, s=18, color=colours(k % colours.N), alpha=0.7)
         axis.scatter(*centres[k], marker="*", s=260, color=colours(k % colours.N), edgecolor="k")
-        axis.annotate(str(k), centres[k], fontsize=9, ha="center", va="center")
+        axis.annotate(f"class {k}", centres[k], xytext=(9, 5), textcoords="offset points")
     share = pca.explained_variance_ratio_.sum()
     axis.set(xlabel="component 1", ylabel="component 2")
     axis.set_title(

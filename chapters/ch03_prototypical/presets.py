@@ -58,7 +58,6 @@ TRAIN = {
         "validation_episodes": 50,
         "columns": "5w1s,5w5s,20w1s",
         "test_episodes": 200,
-        "test_query": 5,
     },
     # The book: 20 epochs of 100 episodes, 50-way 5-shot, Adam at its default rate, a line of loss
     # and accuracy every 20 episodes.

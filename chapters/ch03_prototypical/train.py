@@ -75,10 +75,11 @@ def main(argv: list[str] | None = None) -> None:
     run.json("metrics.json", report.metrics(scores, learner, loop, dataset, config))
     print(report.table(scores, dataset, config))
 
-    example = chapter_data.example(dataset, config)
+    example = chapter_data.example(dataset, config, query=5)
+    crowd = chapter_data.example(dataset, config, query=15)
     run.figure("learning_curve", figures.learning_curve(history))
     run.figure("episode", plots.episode(learner, example))
-    run.figure("embeddings", plots.embedding_map(learner, example))
+    run.figure("embeddings", plots.embedding_map(learner, crowd))
     print(f"Weights, metrics and pictures are in {run.path}.")
 
     if config.export and run.chief:
