@@ -111,7 +111,8 @@ def _parser(script: Script) -> _Parser:
     lines = [f"  {name}: {_shown(values)}" for name, values in script.presets.items()]
     parser = _Parser(
         description=script.summary,
-        epilog="presets (the first is the default):\n" + "\n".join(lines),
+        epilog="presets, whose values replace the defaults above (the first is used when none is "
+        "named):\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,  # only what was typed, so that presets can show
