@@ -73,14 +73,14 @@ class Hand:
 PERFECT_HAND = Hand(transform=np.eye(2), offset=np.zeros(2), sloppiness=0.0)
 
 
-def load(root=None, offline: bool = False, size: int = 28, seed: int = 0) -> Dataset:
+def load(root=None, offline: bool = False, size: int = 28, generator_seed: int = 0) -> Dataset:
     """Stroke characters, drawn on the first call and read from the cache folder afterwards.
 
     Args:
         root, offline: not needed (nothing is searched for or downloaded); accepted because
             all loaders are called alike.
         size: side of the images in pixels.
-        seed: another seed gives other alphabets and other drawers.
+        generator_seed: another seed gives other alphabets and other drawers.
 
     Returns:
         Dataset with uint8 ``[item, size, size]`` images and the splits ``train``, ``val``,
@@ -89,7 +89,8 @@ def load(root=None, offline: bool = False, size: int = 28, seed: int = 0) -> Dat
     Raises:
         DataError: the cache folder cannot be written or what it holds cannot be read.
     """
-    folder = generated_folder(f"strokes-v{VERSION}-seed{seed}", lambda part: write(part, seed))
+    name = f"strokes-v{VERSION}-seed{generator_seed}"
+    folder = generated_folder(name, lambda part: write(part, generator_seed))
     items, names, part = omniglot.read_set(folder / "omniglot", size)
     source = str(folder / "omniglot")
     return omniglot.to_dataset("strokes", items, names, splits(names, part), source, generated=True)
