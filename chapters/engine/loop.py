@@ -82,13 +82,17 @@ class Loop:
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
         def one_step(index):
             def replica_step(index):
-                return train_step(strategies.share(batches(index), strategy))
+                metrics = train_step(strategies.share(batches(index), strategy))
+                own = strategies.averages(self.model, strategy)
+                return metrics, [tf.convert_to_tensor(variable) for variable in own]
 
-            metrics = strategy.run(replica_step, (index,))
-            return {
-                name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
-                for name, value in metrics.items()
-            }
+            def mean(value):
+                return strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+
+            metrics, own = strategy.run(replica_step, (index,))
+            for variable, value in zip(strategies.averages(self.model, strategy), own, strict=True):
+                variable.assign(mean(value))
+            return {name: mean(value) for name, value in metrics.items()}
 
         @tf.function
         def run_steps(first, count):

@@ -64,6 +64,18 @@ def share(batch, strategy: tf.distribute.Strategy):
     return tf.nest.map_structure(part, batch)
 
 
+def averages(model, strategy: tf.distribute.Strategy) -> list:
+    """Variables of ``model`` to be averaged over the replicas after each step: moving averages.
+
+    Keras leaves the value of a non-trainable variable to each replica: it would be made of that
+    replica's tasks alone, and workers that evaluate with different ones would part ways. Moving
+    averages are linear in what they average, so the mean is what one device would have.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return []
+    return [v for v in model.non_trainable_variables if tf.as_dtype(v.dtype).is_floating]
+
+
 def _check_cluster() -> dict:
     try:
         cluster = json.loads(os.environ["TF_CONFIG"])
