@@ -75,7 +75,11 @@ def _write(folder: Path, endpoints) -> float:
             for argument, x in example.items()
         ]
         archive.add_endpoint(name, function, signature)
-    archive.write_out(str(folder), verbose=False)
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except tf.errors.OpError as error:  # TensorFlow's file system has no OSError
+        reason = error.message.rsplit(";", maxsplit=1)[-1].split("[Op:")[0].strip()
+        raise RunError(f"Cannot write the SavedModel {folder}: {reason}.") from error
 
     loaded = tf.saved_model.load(str(folder))
     largest = 0.0
