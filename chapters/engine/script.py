@@ -11,6 +11,9 @@ from datasets.errors import DataError
 FILE_ERRORS = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file would be larger than the system allows (see ulimit -f)",
+    errno.EEXIST: "there is a file where a folder is expected; choose another place",
+    errno.ENOTDIR: "there is a file where a folder is expected; choose another place",
     errno.EROFS: "the file system is read-only; choose another folder with --run",
     errno.EACCES: "writing there is not permitted; choose another folder with --run",
     errno.EPERM: "writing there is not permitted; choose another folder with --run",

@@ -23,8 +23,10 @@ def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path, monke
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         files.write_bytes(tmp_path / "a", b"new")
+    if isinstance(error, OSError):
+        assert caught.value.filename == str(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
 
