@@ -1,0 +1,222 @@
+"""The shape of the project, read from its files: imports point one way, nothing is left out.
+
+datasets  <-  chapters/engine  <-  chapters/chNN_*  <-  zoo
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("datasets", "chapters", "zoo", "tests")
+SOURCES = sorted(p for top in OURS[:3] for p in (ROOT / top).rglob("*.py"))
+CHAPTERS = sorted(p for p in (ROOT / "chapters").glob("ch[0-9]*") if p.is_dir())
+# What the engine may take from the data: the errors, and the type of an episode.
+ENGINE_MAY_IMPORT = {"datasets.errors", "datasets.episodes"}
+
+
+def module_of(path: Path) -> str:
+    """``chapters/engine/loop.py`` -> ``chapters.engine.loop``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.Module, module: str, package: bool = False):
+    """Yield (imported module, whether at the top level of the file).
+
+    ``from a import b`` counts as ``a.b`` when that is a module of ours, and as ``a`` otherwise.
+    """
+    top = set(ast.walk(ast.Module([n for n in tree.body if not _is_function(n)], [])))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".") if package else module.split(".")[:-1]
+                parts = parts[: len(parts) - node.level + 1]
+                base = ".".join([*parts, *([base] if base else [])])
+            names = [_deepest(base, alias.name) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, node in top
+
+
+def _is_function(node) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def _deepest(base: str, name: str) -> str:
+    path = ROOT / base.replace(".", "/") / name
+    return f"{base}.{name}" if path.is_dir() or path.with_suffix(".py").exists() else base
+
+
+def forbidden(module: str, imported: str, top_level: bool) -> str:
+    """Why ``module`` may not import ``imported``; empty when it may."""
+    to, by = imported.split("."), module.split(".")
+    if to[0] not in OURS:
+        return ""
+    if to[0] == "tests":
+        return "nothing imports tests"
+    if by[0] == "datasets":
+        return "" if to[0] == "datasets" else "datasets stands alone"
+    if by[:2] == ["chapters", "engine"]:
+        if to[0] == "datasets":
+            return "" if imported in ENGINE_MAY_IMPORT else "the engine takes errors and episodes"
+        return "" if to[:2] == ["chapters", "engine"] else "the engine knows no chapter"
+    if by[0] == "chapters" and len(by) > 1 and re.match(r"ch\d", by[1]):
+        if to[0] == "zoo":
+            return "a chapter knows no zoo"
+        other = to[0] == "chapters" and len(to) > 1 and to[1] not in ("engine", by[1])
+        return "a chapter knows no other chapter" if other else ""
+    if by[0] == "chapters":
+        return "only the zoo stands above chapters" if to[0] == "zoo" else ""
+    chapter = to[0] == "chapters" and len(to) > 1 and re.match(r"ch\d", to[1])
+    if chapter and (to[2:] != ["presets"] or top_level):
+        return "the zoo reads chapters through their presets, and only when it is asked"
+    return ""
+
+
+def violations(source: str, module: str, package: bool = False) -> list[str]:
+    """Sentences on every import of a file that the rules forbid."""
+    found = []
+    for imported, top_level in imports(ast.parse(source), module, package):
+        reason = forbidden(module, imported, top_level)
+        if reason:
+            found.append(f"{module} imports {imported}: {reason}")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_point_one_way(path):
+    assert not violations(path.read_text(), module_of(path), path.name == "__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "allowed"),
+    [
+        ("datasets.faces", "from datasets.pgm import read_pgm", True),
+        ("datasets.faces", "import chapters.engine.errors", False),
+        ("datasets.faces", "def f():\n    from zoo import store", False),
+        ("chapters.engine.loop", "from datasets.errors import DataError", True),
+        ("chapters.engine.loop", "from datasets.episodes import Episode", True),
+        ("chapters.engine.loop", "import datasets", False),
+        ("chapters.engine.loop", "from datasets.dataset import Dataset", False),
+        ("chapters.engine.loop", "from chapters.ch03_prototypical import models", False),
+        ("chapters.engine.loop", "from ..ch03_prototypical import models", False),
+        ("chapters.engine.loop", "from . import files", True),
+        ("chapters.ch02_siamese.train", "from chapters.engine import loop", True),
+        ("chapters.ch02_siamese.train", "from chapters.ch02_siamese import models", True),
+        ("chapters.ch02_siamese.train", "from chapters import ch03_prototypical", False),
+        ("chapters.ch02_siamese.train", "import chapters.ch03_prototypical.models", False),
+        ("chapters.ch02_siamese.train", "import zoo", False),
+        ("chapters.ch02_siamese.train", "from tests.chapters.engine import tiny", False),
+        ("zoo.registry", "def f():\n    from chapters.ch02_siamese import presets", True),
+        ("zoo.registry", "from chapters.ch02_siamese import presets", False),
+        ("zoo.registry", "def f():\n    from chapters.ch02_siamese import models", False),
+        ("zoo.registry", "from chapters.engine.errors import RunError", True),
+        ("zoo.registry", "import numpy, datasets", True),
+    ],
+)
+def test_the_rules_know_right_from_wrong(module, source, allowed):
+    assert (not violations(source, module)) == allowed
+
+
+def test_presets_import_configuration_and_nothing_heavy():
+    for path in CHAPTERS:
+        tree = ast.parse((path / "presets.py").read_text())
+        module = f"chapters.{path.name}.presets"
+        foreign = {name for name, _ in imports(tree, module) if name.split(".")[0] not in OURS}
+        assert foreign <= set(sys.stdlib_module_names), f"{module} imports {foreign}"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)
+def test_every_chapter_is_complete(chapter):
+    for name in ("README.md", "presets.py", "__init__.py"):
+        assert (chapter / name).is_file(), f"{chapter.name} has no {name}"
+    tests = list((ROOT / "tests/chapters" / chapter.name).glob("test_*.py"))
+    assert tests, f"tests/chapters/{chapter.name} has no tests"
+
+
+def test_every_engine_file_has_its_tests():
+    for path in (ROOT / "chapters/engine").glob("*.py"):
+        if path.stem in ("__init__", "errors", "figures"):  # nothing to run; tested with runs
+            continue
+        test = ROOT / "tests/chapters/engine" / f"test_{path.stem}.py"
+        assert test.is_file(), f"{path.name} has no {test.name}"
+
+
+def public_without_docstring(tree: ast.Module):
+    """Yield the name of every public module, class, function and method that says nothing."""
+    if not ast.get_docstring(tree) and tree.body:
+        yield "the module"
+    stack = [("", node) for node in tree.body]
+    while stack:
+        prefix, node = stack.pop()
+        if not _is_function(node) or node.name.startswith("_"):
+            continue
+        name = prefix + node.name
+        if not ast.get_docstring(node):
+            yield name
+        if isinstance(node, ast.ClassDef):
+            stack += [(f"{name}.", child) for child in node.body]
+
+
+# Keras' own interface: what these do is documented there.
+KERAS_METHODS = ("get_config", "from_config", "build", "compute_output_shape")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_everything_public_has_a_docstring(path):
+    missing = [
+        name
+        for name in public_without_docstring(ast.parse(path.read_text()))
+        if name.rsplit(".", maxsplit=1)[-1] not in KERAS_METHODS
+    ]
+    assert not missing
+
+
+def test_missing_docstrings_are_found():
+    source = '"""A."""\nclass B:\n    def c(self): ...\n    def _d(self): ...\ndef e(): ...\n'
+    assert sorted(public_without_docstring(ast.parse(source))) == ["B", "B.c", "e"]
+
+
+# Absolute paths into somebody's home, a temporary folder or a drive.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.])(/(home|Users|root|tmp|work|mnt|media|venv)/\w|[A-Z]:\\\\?\w)"
+)
+MADE_UP = "/tmp/evil"  # what archives in tests try to write
+TEXTS = sorted(
+    path
+    for path in ROOT.rglob("*")
+    if path.suffix in (".py", ".md", ".toml", ".txt", ".json", ".csv", ".yml", ".cfg")
+    and not {".git", "runs", ".venv", "venv", "__pycache__"} & set(path.relative_to(ROOT).parts)
+)
+
+
+def test_no_file_names_a_path_of_some_machine():
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in TEXTS
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if path != Path(__file__) and MACHINE_PATH.search(line.replace(MADE_UP, ""))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("open('/home/somebody/data')", True),
+        ("see /tmp/out.txt", True),
+        ("C:\\Users\\somebody", True),
+        ("https://example.org/home/page", False),
+        ("runs/tmp/x and chapters/work/y", False),
+    ],
+)
+def test_machine_paths_are_told_from_others(line, found):
+    assert bool(MACHINE_PATH.search(line)) == found
