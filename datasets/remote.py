@@ -340,7 +340,7 @@ def _in_zip(path: Path, suffix: str, max_bytes: int) -> Iterator[tuple[str, byte
     except DataError:
         raise
     except Exception as error:  # zipfile meets damage with a dozen different exceptions
-        raise DataError(f"{path} is a damaged archive ({error!r}).") from error
+        raise DataError(f"{path} cannot be unpacked ({error!r}).") from error
 
 
 def _unsafe(info: zipfile.ZipInfo) -> str:
@@ -351,8 +351,6 @@ def _unsafe(info: zipfile.ZipInfo) -> str:
         return "a member is named outside the folder"
     if kind not in (0, stat.S_IFREG):
         return "a member is a link or a device"
-    if info.flag_bits & 1:
-        return "a member is encrypted"
     return ""
 
 

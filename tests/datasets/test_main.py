@@ -152,11 +152,13 @@ def test_get_names_the_server_that_failed(capsys, monkeypatch, cache):
     assert f"{server.url('/images_background.zip')}: the server answered 404" in error
 
 
-def test_get_writes_a_stand_in(capsys, monkeypatch):
-    written = datasets.Dataset("strokes", [], [], (), source="/cache/strokes")
-    monkeypatch.setattr(datasets, "load", {"strokes": written}.get)
-    assert command.main(["get", "strokes"]) == 0
-    assert capsys.readouterr().out == "strokes is in /cache/strokes\n"
+def test_get_writes_a_stand_in(capsys, monkeypatch, cache_folder):
+    monkeypatch.setenv("METAZOO_CACHE", str(cache_folder))  # shared by all tests: written once
+    assert command.main(["get", "sketch_faces"]) == 0
+    folder = Path(capsys.readouterr().out.removeprefix("sketch_faces is in ").rstrip("\n"))
+    assert folder.is_relative_to(cache_folder / "generated")
+    assert len(list(folder.rglob("*.pgm"))) == 400
+    assert lines(capsys)["sketch_faces"].startswith("present")
 
 
 def test_stand_ins_cannot_be_put_elsewhere(capsys):

@@ -138,6 +138,12 @@ def test_an_incomplete_folder_is_passed_over_and_named(server, tmp_path, name, f
     assert f"{tmp_path / 'data' / folder} (without {lacking})" in str(error.value)
 
 
+def test_empty_folders_are_no_set(server, tmp_path):
+    for part in ("images_background", "images_evaluation"):
+        (tmp_path / "cache" / "omniglot" / part).mkdir(parents=True)
+    assert sources.find("omniglot") is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_offline_names_folders_and_ways_out_and_asks_no_server(
     painted, tmp_path, monkeypatch, name
