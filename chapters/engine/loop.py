@@ -113,7 +113,7 @@ class Loop:
         Afterwards the model holds the best weights by ``monitor``, or the last ones.
 
         Raises:
-            RunError: loss or gradient is not finite.
+            RunError: loss or gradient is not finite, or another worker has stopped.
             OSError: a file cannot be written.
         """
         if self.run.config.resume:
@@ -151,10 +151,11 @@ class Loop:
             progress.on_train_batch_begin(self.step - first)
             sums = self._guarded_steps(count)
             self.step += count
-            for name, value in sums.items():
-                totals[name] = totals.get(name, 0.0) + float(value)
-            logs = {name: value / (self.step - first) for name, value in totals.items()}
-            progress.on_train_batch_end(self.step - first - 1, logs)
+            sums = {name: float(value) for name, value in sums.items()}
+            totals = {name: totals.get(name, 0.0) + value for name, value in sums.items()}
+            means = {name: value / count for name, value in sums.items()}  # of this call
+            progress.on_train_batch_end(self.step - first - 1, means)
+        logs = {name: value / (end - first) for name, value in totals.items()}  # of the epoch
         if self.validate is not None:
             logs |= {f"val_{name}": float(value) for name, value in self.validate().items()}
         self.seconds += time.perf_counter() - started
@@ -167,7 +168,11 @@ class Loop:
     def _guarded_steps(self, count: int):
         try:
             return self._run_steps(tf.constant(self.step), count)
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.OpError as error:
+            if strategies.ABORTED in str(error) and NOT_FINITE not in str(error):
+                raise RunError(
+                    "Another worker has stopped, see what it says; start all with --resume."
+                ) from error
             if NOT_FINITE not in str(error):
                 raise
             failed = int(self.optimizer.iterations.numpy())
