@@ -72,7 +72,7 @@ TRAIN = {
     },
     # The paper: 60-way, Adam halved every 2000 episodes.
     "paper_1shot": {"shot": 1},
-    "paper_5shot": {"shot": 5},
+    "paper_5shot": {"shot": 5, "steps": 8000},  # a step has 600 images instead of 360
 }
 
 SCRIPTS = {
