@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from chapters.engine.errors import RunError
 
+ABORTED = "Collective ops is aborted"  # TensorFlow's words when another worker is lost
+
 
 def make(name: str) -> tf.distribute.Strategy:
     """The strategy of ``--strategy``: none, mirrored (all local devices), multiworker (TF_CONFIG).

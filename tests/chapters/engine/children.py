@@ -11,7 +11,7 @@ from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["chapters.engine.loop", "chapters.ch03_prototypical.train", __name__])
-PATIENCE = 240  # seconds after which a child counts as stuck
+PATIENCE = 120  # seconds after which a child counts as stuck
 
 
 class Child:

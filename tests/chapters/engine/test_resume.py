@@ -9,7 +9,6 @@ from pathlib import Path
 
 import h5py
 import keras
-import numpy as np
 import pytest
 
 from chapters.engine import checkpoints, script
@@ -133,7 +132,7 @@ def test_killed_24_times_the_run_ends_with_the_bits_of_an_unbroken_one(tmp_path)
     run_and_compare(tmp_path, 24, epochs=160)
 
 
-@pytest.mark.parametrize("flush", [1, 3, 4, 5])
+@pytest.mark.parametrize("flush", [1, 4, 5])
 def test_killed_inside_the_second_save_the_first_one_serves(tmp_path, flush):
     """Flush 5 comes after the rename: there the second checkpoint is complete already."""
     argv = ["--run", str(tmp_path / "r"), "--resume"]
@@ -178,12 +177,3 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_result_is_the_same(tmp_pat
     assert f"Checkpoint {newest.parent} is damaged (arrays.npz does not match its hash)" in said
     assert "Resumed at step 4 of 12." in said
     assert_same_result(damaged, unbroken)
-
-
-def test_another_seed_is_another_run(tmp_path):
-    """The comparison above can tell runs apart."""
-    for seed in ("0", "1"):
-        argv = ["--run", str(tmp_path / seed), "--seed", seed]
-        Child(tmp_path / "said.txt", run_tiny, argv).finish()
-    first, second = (checkpoints.load(tmp_path / s / "checkpoints")[0] for s in ("0", "1"))
-    assert not np.array_equal(first["model/0000"], second["model/0000"])

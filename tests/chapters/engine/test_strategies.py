@@ -104,15 +104,14 @@ def free_ports(count):
     return ports
 
 
-def start_workers(tmp_path, *args):
+def start_workers(tmp_path, function, *args):
     """Two processes on this machine that form a cluster."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     children = []
     for index in range(2):
         task = {"type": "worker", "index": index}
         env = {"TF_CONFIG": json.dumps({"cluster": {"worker": workers}, "task": task})}
-        child = Child(tmp_path / f"worker{index}.txt", run_network, *args, env=env)
-        children.append(child)
+        children.append(Child(tmp_path / f"worker{index}.txt", function, *args, env=env))
     return children
 
 
@@ -160,10 +159,12 @@ def test_two_workers_give_the_weights_of_one_and_resume_where_they_were_killed(
 ):
     folder = tmp_path / "r"
     args = (str(folder), "multiworker", 1)
-    workers = start_workers(tmp_path, *args, False, 8)  # in its second save the chief dies...
-    assert workers[0].wait() == -signal.SIGKILL, workers[0].said
-    workers[1].kill()  # ...and takes the cluster with it
-    for worker in start_workers(tmp_path, *args, True):
+    # The chief dies at the last flush of its first save, and the other can only say so.
+    chief, other = start_workers(tmp_path, run_network, *args, False, 5)
+    assert chief.wait() == -signal.SIGKILL, chief.said
+    assert other.wait() == 2, other.said
+    assert other.said.splitlines()[-1].startswith("error: Another worker has stopped")
+    for worker in start_workers(tmp_path, run_network, *args, True):
         said = worker.finish()
         assert "Resumed at step 4 of 8." in said
         assert "replicas 2" in said
@@ -189,6 +190,15 @@ def test_a_loss_that_is_not_finite_stops_all_devices_with_one_sentence(tmp_path)
     child = Child(tmp_path / "said.txt", run_tiny, 2, argv)
     assert child.wait() == 2, child.said
     assert "not finite at step 6 (batch index 6, seed 0); the weights of step 4" in child.said
+    assert checkpoints.load(tmp_path / "r/checkpoints", pytest.fail)[1]["step"] == 4
+
+
+def test_a_loss_that_is_not_finite_on_one_worker_stops_both(tmp_path):
+    argv = ["--run", str(tmp_path / "r"), "--strategy", "multiworker", "--bad-step", "6"]
+    children = start_workers(tmp_path, run_tiny, 1, argv)
+    codes = [child.wait() for child in children]
+    assert codes == [2, 2], [child.said for child in children]
+    assert "not finite at step 6" in children[1].said  # its share has the bad item
     assert checkpoints.load(tmp_path / "r/checkpoints", pytest.fail)[1]["step"] == 4
 
 
