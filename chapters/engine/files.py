@@ -6,8 +6,11 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a part file beside ``path``, flush it to the disk, then rename it."""
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    """Write a part file beside ``path``, flush it to the disk, then rename it.
+
+    The part file of a process that was killed is overwritten by the next one.
+    """
+    part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
             file.write(content)

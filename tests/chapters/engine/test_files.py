@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path, monke
         assert caught.value.filename == str(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_the_part_of_a_killed_process_does_not_stay(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, missing_ok: None)  # as if killed before it
+        patch.setattr(os, "fsync", lambda descriptor: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            files.write_bytes(tmp_path / "a", b"half")
+    assert len(list(tmp_path.iterdir())) == 1
+    files.write_bytes(tmp_path / "a", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

@@ -91,6 +91,7 @@ def assert_same_result(folder: Path, unbroken: Path):
         {**row, "seconds": 0} for row in expected_state["history"]
     ]
     assert weights(folder) == weights(unbroken)
+    assert not list(folder.glob(".*"))  # no part of a killed run is left behind
     assert log(folder) == log(unbroken)
 
 
