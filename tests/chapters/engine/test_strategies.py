@@ -193,6 +193,7 @@ def test_a_loss_that_is_not_finite_stops_all_devices_with_one_sentence(tmp_path)
     assert checkpoints.load(tmp_path / "r/checkpoints", pytest.fail)[1]["step"] == 4
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_on_one_worker_stops_both(tmp_path):
     argv = ["--run", str(tmp_path / "r"), "--strategy", "multiworker", "--bad-step", "6"]
     children = start_workers(tmp_path, run_tiny, 1, argv)
