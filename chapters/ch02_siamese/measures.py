@@ -100,10 +100,9 @@ def one_shot_accuracy(distances, classes) -> float:
 
 
 class Verification(NamedTuple):
-    """The measures of one set of pairs; accuracy and precision with both kinds counting the same.
+    """The measures of one set of pairs; accuracy and precision at ``threshold``.
 
-    ``precision`` is the book's measure at the book's threshold 0.5; ``accuracy`` is at a threshold
-    chosen elsewhere, ``threshold``.
+    In these two genuine and imposite pairs count the same. ``precision`` is the book's measure.
     """
 
     auc: float
@@ -113,14 +112,14 @@ class Verification(NamedTuple):
     threshold: float
 
 
-def verification(genuine, distance, threshold: float, book_threshold: float = 0.5) -> Verification:
+def verification(genuine, distance, threshold: float) -> Verification:
     """All measures; ``threshold`` must come from other pairs than these."""
     weight = balance(genuine)
     return Verification(
         auc=auc(genuine, distance),
         equal_error_rate=equal_error_rate(genuine, distance),
         accuracy=compute_accuracy(genuine, distance, threshold, weight),
-        precision=precision(genuine, distance, book_threshold, weight),
+        precision=precision(genuine, distance, threshold, weight),
         threshold=threshold,
     )
 

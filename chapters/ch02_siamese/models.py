@@ -10,6 +10,8 @@ share their weights by being the same network. Encoders for pictures and sounds 
 import keras
 import tensorflow as tf
 
+from chapters.engine.layers import embed_tasks
+
 FLOOR = 1e-7  # below it a squared distance counts as zero
 
 
@@ -72,11 +74,7 @@ class SiameseNetwork(keras.Model):
 
     def distances(self, x, y):
         """Every item of x with every item of y: [item, ...], [other, ...] -> [item, other]."""
-        return self._between(self.embed(x), self.embed(y))
-
-    def _between(self, x, y):
-        """Embeddings [..., item, dim], [..., other, dim] -> distances [..., item, other]."""
-        energy = ENERGIES[self.energy](x[..., :, None, :], y[..., None, :, :])
+        energy = ENERGIES[self.energy](self.embed(x)[:, None], self.embed(y)[None])
         return tf.squeeze(energy, axis=-1)
 
     def get_config(self):
@@ -100,18 +98,20 @@ class NearestNeighbour(keras.Model):
         sharpness: logit = -sharpness * distance; ``measures.calibrate`` finds it on pairs.
     """
 
-    def __init__(self, siamese, sharpness: float = 1.0, **kwargs):
+    def __init__(self, siamese: SiameseNetwork, sharpness: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         self.siamese, self.sharpness = siamese, sharpness
 
     def call(self, inputs, training=False):
         """Logits [task, query, way]; way is the largest support label plus one."""
-        support_z = self._embed_tasks(inputs["support_x"], training)  # [task, support, dim]
-        query_z = self._embed_tasks(inputs["query_x"], training)  # [task, query, dim]
-        distance = self.siamese._between(query_z, support_z)  # [task, query, support]
+        support_z = embed_tasks(self.siamese.encoder, inputs["support_x"], training)
+        query_z = embed_tasks(self.siamese.encoder, inputs["query_x"], training)
+        energy = ENERGIES[self.siamese.energy]
+        distance = energy(query_z[:, :, None], support_z[:, None])  # [task, query, support, 1]
+        distance = tf.squeeze(distance, axis=-1)
         return -self.sharpness * nearest_of_class(distance, inputs["support_y"])
 
-    def nearest(self, support_x, support_y, query_x):
+    def serve(self, support_x, support_y, query_x):
         """One task: distance to the nearest support item of each class, and probabilities.
 
         Args:
@@ -120,20 +120,12 @@ class NearestNeighbour(keras.Model):
             query_x: [query, ...].
 
         Returns:
-            ``distance`` and ``probability``, each [query, way].
+            ``distance`` and ``probabilities``, each [query, way].
         """
-        distance = self.siamese.distances(query_x, support_x)  # [query, support]
-        distance = nearest_of_class(distance[None], support_y[None])[0]  # [query, way]
-        probability = tf.nn.softmax(-self.sharpness * distance, axis=-1)
-        return {"distance": distance, "probability": probability}
-
-    def _embed_tasks(self, x, training):
-        """[task, item, ...] -> [task, item, dim]"""
-        tasks, items = tf.shape(x)[0], tf.shape(x)[1]
-        flat = tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0))
-        flat = tf.ensure_shape(flat, [None, *x.shape[2:]])  # [task * item, ...]
-        z = self.siamese.encoder(flat, training=training)  # [task * item, dim]
-        return tf.reshape(z, [tasks, items, z.shape[-1]])
+        task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
+        logits = self({name: x[None] for name, x in task.items()}, training=False)[0]
+        probabilities = tf.nn.softmax(logits, axis=-1)
+        return {"distance": -logits / self.sharpness, "probabilities": probabilities}
 
 
 def nearest_of_class(distance, support_y):

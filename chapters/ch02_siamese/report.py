@@ -1,0 +1,202 @@
+"""Words and tables of the training scripts, and ``metrics.json``."""
+
+import math
+
+import numpy as np
+
+from chapters.ch02_siamese.measures import Summary, Verification, auc, summarise, verification
+from chapters.ch02_siamese.presets import AudioConfig, FacesConfig
+from datasets.dataset import Dataset
+from datasets.sounds import Clips
+
+# measure -> heading of its column. Precision is what the book calls accuracy.
+COLUMNS = {
+    "auc": "AUC",
+    "equal_error_rate": "EER",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "one_shot_accuracy": "one-shot",
+    "clip_auc": "clip AUC",
+    "clip_accuracy": "clip acc.",
+    "loss": "held-out loss",
+}
+
+
+def describe_faces(everybody: Dataset, people: Dataset, config: FacesConfig) -> str:
+    """What is trained on what, before it starts."""
+    kind = "generated stand-in" if everybody.generated else everybody.source
+    sizes = ", ".join(f"{len(people.classes(s))} to {s}" for s in ("train", "val", "test"))
+    pairs = "pairs drawn before training" if config.sample_size else "fresh pairs at every step"
+    return (
+        f"Data: {everybody.name} ({kind}); img.shape {everybody.image_shape[:2]}, "
+        f"{len(everybody.class_names)} people: {sizes}; {config.splits} splits.\n"
+        f"Training: {config.steps} steps of {config.pairs} pairs ({pairs}), margin "
+        f"{config.margin:g}, {config.energy} distance."
+    )
+
+
+def describe_sounds(clips: Clips, config: AudioConfig) -> str:
+    """What is trained on what, before it starts."""
+    kind = "generated stand-in" if clips.generated else clips.source
+    return (
+        f"Data: {config.data} ({kind}); {len(clips)} clips, features {clips.features.shape[1:]}, "
+        f"{config.folds} folds, {config.repeats} time(s).\n"
+        f"Training: {config.steps} steps of {config.pairs} pairs, margin {config.margin:g}, "
+        f"{config.energy} distance."
+    )
+
+
+def one_line(score: Verification) -> str:
+    """A split's result."""
+    return (
+        f"AUC {score.auc:.3f}, equal error rate {score.equal_error_rate:.3f}, accuracy "
+        f"{score.accuracy:.3f} at threshold {score.threshold:.2f}, precision {score.precision:.3f}"
+    )
+
+
+def summaries(values: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, Summary]]:
+    """method -> measure -> value of each split, to means with intervals."""
+    return {
+        method: {measure: summarise(numbers) for measure, numbers in by_measure.items()}
+        for method, by_measure in values.items()
+    }
+
+
+def face_values(results: list[dict]) -> dict[str, dict[str, list[float]]]:
+    """method -> measure -> value of each split."""
+    measures = ("auc", "equal_error_rate", "accuracy", "precision")
+    values = {}
+    for method in results[0]["scores"]:
+        scores = [result["scores"][method] for result in results]
+        values[method] = {name: [getattr(score, name) for score in scores] for name in measures}
+        values[method]["one_shot_accuracy"] = [result["one_shot"][method] for result in results]
+    return values
+
+
+def face_table(results: list[dict], everybody: Dataset, config: FacesConfig) -> str:
+    """The results as text."""
+    test = results[0]["people"].classes("test")
+    threshold = f"{config.threshold:g}" if config.threshold else "the validation people's choice"
+    head = (
+        f"\nPairs of {len(test)} people never seen ({_name(everybody.name, everybody.generated)}), "
+        f"{len(results)} split(s), mean and 95 % interval over splits (Student's t).\n"
+        f"Accuracy, and precision (the book's measure), at a threshold of {threshold}, genuine and "
+        f"imposite pairs\ncounting the same; one-shot: {len(test)}-way 1-shot accuracy.\n"
+    )
+    return head + table(summaries(face_values(results)))
+
+
+def table(rows: dict[str, dict[str, Summary]]) -> str:
+    """Rows of methods, columns of measures; a dash where a measure has no meaning."""
+    columns = list(dict.fromkeys(measure for by_measure in rows.values() for measure in by_measure))
+    width = max(map(len, rows)) + 2
+    lines = [" " * width + "".join(COLUMNS[measure].rjust(17) for measure in columns)]
+    for method, by_measure in rows.items():
+        cells = [_cell(by_measure.get(measure)) for measure in columns]
+        lines.append(method.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+def face_metrics(results: list[dict], everybody: Dataset, config: FacesConfig) -> dict:
+    """``metrics.json``: every measure with the conditions under which it was taken."""
+    way = len(results[0]["people"].classes("test"))
+    rows = metric_rows(face_values(results), everybody.name, everybody.generated, config.seed)
+    for row in rows:
+        if row["measure"] == "one_shot_accuracy":
+            row |= {"way": way, "shot": 1}
+    return {
+        "results": rows,
+        "parameters": results[0]["siamese"].count_params(),
+        "steps": config.steps,
+        "train_seconds": round(sum(result["loop"].seconds for result in results), 1),
+        "thresholds": [result["decision"]["threshold"] for result in results],
+    }
+
+
+def audio_values(results: list[dict], clips: Clips, config: AudioConfig):
+    """method -> measure -> value of each cross-validation."""
+    values: dict[str, dict[str, list[float]]] = {}
+    dog = clips.folder != "Cats"
+    for result in results:
+        genuine = result["pairs"].genuine
+        for method, score in result["scores"].items():
+            # Logistic regressions decide at probability one half, the network at half its margin.
+            network = method == "siamese network"
+            threshold = config.margin / 2 if network else 0.5
+            pair = verification(genuine, result["distances"][method], threshold)
+            measured = {
+                "clip_auc": auc(dog, -score),
+                "clip_accuracy": float(np.mean((score > 0) == dog)),
+                "auc": pair.auc,
+                "equal_error_rate": pair.equal_error_rate,
+                "accuracy": pair.accuracy,
+                "precision": pair.precision,
+            }
+            if network:
+                measured["loss"] = result["loss"]
+            for name, value in measured.items():
+                values.setdefault(method, {}).setdefault(name, []).append(value)
+    return values
+
+
+def audio_table(results: list[dict], clips: Clips, config: AudioConfig) -> str:
+    """The results as text."""
+    pairs = results[0]["pairs"]
+    head = (
+        f"\n{len(clips)} clips, each tested once by a network that never heard it "
+        f"({_name(config.data, clips.generated)}), {config.folds} folds;\n"
+        f"mean and 95 % interval over {len(results)} cross-validation(s) (Student's t): other "
+        "folds and weights, the same clips.\n"
+        "clip AUC: dog against cat by distance to the training clips; the other columns: "
+        f"{len(pairs.first)} pairs within test folds,\n"
+        f"at threshold {config.margin / 2:g}. A network with loss above 0.25 has learned nothing.\n"
+    )
+    return head + table(summaries(audio_values(results, clips, config)))
+
+
+def audio_metrics(results: list[dict], clips: Clips, config: AudioConfig) -> dict:
+    """``metrics.json``: every measure with the conditions under which it was taken."""
+    values = audio_values(results, clips, config)
+    first = results[0]["first"]
+    return {
+        "results": metric_rows(values, config.data, clips.generated, config.seed, "repeats"),
+        "parameters": first["siamese"].count_params(),
+        "steps": config.steps,
+        "train_seconds": round(sum(result["seconds"] for result in results), 1),
+        "folds": config.folds,
+    }
+
+
+def metric_rows(values, data: str, generated: bool, seed: int, unit: str = "splits") -> list[dict]:
+    """One row for each method and measure."""
+    rows = []
+    for method, by_measure in values.items():
+        for measure, numbers in by_measure.items():
+            summary = summarise(numbers)
+            finite = not math.isnan(summary.mean)
+            rows.append(
+                {
+                    "method": method,
+                    "data": data,
+                    "generated": generated,
+                    "split": "test",
+                    "measure": measure,
+                    "mean": summary.mean if finite else None,  # JSON has no NaN
+                    "interval": summary.interval if finite else None,
+                    unit: summary.splits,
+                    "values": [number if not math.isnan(number) else None for number in numbers],
+                    "seed": seed,
+                    "batch_norm": "stored",
+                }
+            )
+    return rows
+
+
+def _name(data: str, generated: bool) -> str:
+    return f"{data}, generated stand-in" if generated else data
+
+
+def _cell(summary: Summary | None) -> str:
+    if summary is None or math.isnan(summary.mean):
+        return "-"
+    return f"{summary.mean:.3f}" if summary.splits < 2 else str(summary)

@@ -1,0 +1,178 @@
+"""Train a siamese network on barks and meows and test it on clips it has never heard.
+
+python -m chapters.ch02_siamese.train_audio                     # synthesised, no network needed
+python -m chapters.ch02_siamese.train_audio --preset book       # 42 clips, the book's network
+python -m chapters.ch02_siamese.train_audio --preset unseen     # 42 clips, cross-validated 5 times
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from chapters.ch02_siamese import baselines, measures, plots, report, sounds
+from chapters.ch02_siamese.losses import contrastive_loss
+from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetwork
+from chapters.ch02_siamese.presets import SCRIPTS, AudioConfig
+from chapters.ch02_siamese.training import train
+from chapters.engine import configuration, script, strategies
+from chapters.engine.export import export
+from chapters.engine.runs import RunFolder
+from datasets.pairs import ListedPairs, Pairs, folder_folds
+from datasets.sounds import Clips
+
+NETWORK, REGRESSION, LENGTH = "siamese network", "logistic regression, MFCC", "length of the clip"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the script with command-line arguments ``argv``."""
+    config = configuration.parse(SCRIPTS["train_audio"], argv)
+    device = script.prepare(config.seed)
+    clips = sounds.load(config)
+    fold_of = [  # of each cross-validation; errors about too few files come before any training
+        folder_folds(clips.folder, config.folds, config.seed + repeat)
+        for repeat in range(config.repeats)
+    ]
+    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {run.path}.")
+    print(report.describe_sounds(clips, config), flush=True)
+
+    results = [
+        cross_validate(clips, fold, repeat, config, run) for repeat, fold in enumerate(fold_of)
+    ]
+    run.json("metrics.json", report.audio_metrics(results, clips, config))
+    print(report.audio_table(results, clips, config))
+    draw(results, clips, config, run)
+
+    # The network of the first fold stands for the run: chosen by its number, not by its score.
+    first = results[0]["first"]
+    run.weights(first["siamese"])
+    run.json("decision.json", first["decision"])
+    print(f"Weights, metrics and pictures are in {run.path}.")
+    if config.export and run.chief:
+        difference = export_network(first, clips, config.export)
+        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+
+
+def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: RunFolder) -> dict:
+    """Train once for each fold, test on its clips, and put the folds together.
+
+    Every clip is tested once, by a network that has never heard it: ``score`` [clip] is high for a
+    dog. Pairs are those within the test clips of a fold.
+
+    Returns:
+        scores: method -> score [clip]; distances: method -> [pair]; pairs: Pairs of all folds;
+        first: network, history and decision of the first fold; seconds: of all folds.
+    """
+    methods = (NETWORK, REGRESSION, LENGTH)
+    scores = {name: np.zeros(len(clips)) for name in methods}
+    parts, distances, first, seconds, losses = [], {name: [] for name in methods}, None, 0.0, []
+    for number in range(config.folds):
+        train_clips, test_clips = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        name = f"repeat-{repeat + 1}-fold-{number + 1}"
+        fitted = train_fold(clips, train_clips, test_clips, config, run.sub(name), repeat, number)
+        first, seconds = first or fitted, seconds + fitted["loop"].seconds
+        losses.append(fitted["loop"].history[-1]["val_loss"])
+        pairs = sounds.get_data(clips, test_clips)
+        parts.append(pairs)
+
+        z = fitted["siamese"].embed(clips.features).numpy()  # [clip, dim]
+        scores[NETWORK][test_clips] = dog_score(z, clips, train_clips, config)[test_clips]
+        distances[NETWORK].append(ENERGIES[config.energy](z[pairs.first], z[pairs.second])[:, 0])
+        for method, features in (
+            (REGRESSION, baselines.statistics(clips)),
+            (LENGTH, baselines.length(clips)),
+        ):
+            probability = baselines.dog_probability(features, sounds.is_dog(clips), train_clips)
+            same = baselines.same_animal(probability, pairs.first, pairs.second)
+            scores[method][test_clips] = probability[test_clips] - 0.5
+            distances[method].append(1 - same)
+    return {
+        "scores": scores,
+        "distances": {name: np.concatenate(values) for name, values in distances.items()},
+        "pairs": Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True))),
+        "first": first,
+        "seconds": seconds,
+        "loss": float(np.mean(losses)),
+    }
+
+
+def train_fold(
+    clips: Clips, train_clips, test_clips, config: AudioConfig, run: RunFolder, repeat, number
+) -> dict:
+    """Train on some clips; the others are only measured, and choose nothing."""
+    keras.utils.set_random_seed(config.seed + config.folds * repeat + number)
+    strategy = strategies.make(config.strategy)
+    with strategy.scope():
+        encoder = sounds.build_encoder(config)
+        siamese = SiameseNetwork(encoder, config.energy)
+    encoder.get_layer("normalise").fit(clips.features[train_clips], clips.valid[train_clips])
+
+    # Data: files were split first, pairs are made of the training files.
+    pairs, held_out = sounds.get_data(clips, train_clips), sounds.get_data(clips, test_clips)
+    batches = ListedPairs(clips.features, pairs, config.pairs, config.seed, epochs=config.epochs)
+    if config.augment:
+        batches = sounds.cropped(batches, config.crop, config.seed)
+
+    def validate():
+        label = held_out.genuine.astype(np.float32)[:, None]
+        a, b = clips.features[held_out.first], clips.features[held_out.second]
+        return {"loss": contrastive_loss(label, siamese.pair_distance(a, b), config.margin)}
+
+    loop = train(siamese, batches, validate, config, run, strategy, verbose=0)
+    a, b = clips.features[pairs.first], clips.features[pairs.second]
+    distance = siamese.pair_distance(a, b).numpy()
+    decision = {
+        "threshold": config.margin / 2,
+        "sharpness": measures.calibrate(pairs.genuine, distance),
+    }
+    run.json("decision.json", decision)
+    last = loop.history[-1]
+    print(
+        f"{run.path.name}: {len(pairs.first)} pairs, loss {last['loss']:.4f}, on held-out clips "
+        f"{last['val_loss']:.4f}, {loop.seconds:.0f} s",
+        flush=True,
+    )
+    return {"siamese": siamese, "loop": loop, "decision": decision, "test": test_clips}
+
+
+def dog_score(z, clips: Clips, train_clips, config: AudioConfig) -> np.ndarray:
+    """How much nearer the training dogs are than the training cats, on average: [clip]."""
+    dog = sounds.is_dog(clips)[train_clips]
+    support = z[train_clips]
+    distance = ENERGIES[config.energy](z[:, None], support[None])[..., 0].numpy()
+    return distance[:, ~dog].mean(axis=1) - distance[:, dog].mean(axis=1)
+
+
+def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder) -> None:
+    """Learning curve of the first fold; distances, ROC and pairs of the first cross-validation."""
+    first = results[0]
+    genuine, threshold = first["pairs"].genuine, config.margin / 2
+    where = "pairs of clips never heard"
+    history = first["first"]["loop"].history
+    run.figure("loss_curve", plots.loss_curve(history, config.margin, "pairs of held-out clips"))
+    run.figure("distances", plots.histogram(genuine, first["distances"][NETWORK], threshold, where))
+    dog = sounds.is_dog(clips)
+    curves = {name: (dog, -score) for name, score in first["scores"].items()}
+    run.figure("roc", plots.roc(curves, "dog or cat, clips never heard", ("cats", "dogs")))
+    names = [file.split("/")[-1].removesuffix(".wav") for file in clips.file]
+    sheet = plots.pair_sheet(
+        clips.features, first["pairs"], first["distances"][NETWORK], threshold, where, names, 6
+    )
+    run.figure("pairs", sheet)
+
+
+def export_network(first: dict, clips: Clips, folder: str) -> float:
+    """SavedModel: ``serve`` names clips by their nearest support, ``distance`` compares pairs."""
+    siamese = first["siamese"]
+    learner = NearestNeighbour(siamese, first["decision"]["sharpness"])
+    x = tf.constant(clips.features[:: max(len(clips) // 10, 1)][:10])
+    labels = np.arange(len(x), dtype=np.int32) % 2
+    task = {"support_x": x[:4], "support_y": labels[:4], "query_x": x[4:]}
+    pair = {"a": x[:5], "b": x[5:]}
+    return export(
+        folder, {"serve": (learner.serve, task), "distance": (siamese.pair_distance, pair)}
+    )
+
+
+if __name__ == "__main__":
+    script.run(main)
