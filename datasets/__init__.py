@@ -1,5 +1,6 @@
 """Data: readers, downloads, splits, generated stand-ins, episodes and pairs."""
 
+import difflib
 import importlib
 
 from datasets.dataset import Dataset
@@ -29,7 +30,9 @@ def load(name: str, root=None, offline: bool = False, **options) -> Dataset:
         DataError: unknown name, or data that is missing or broken.
     """
     if name not in LOADERS:
-        raise DataError(f"Unknown data set {name!r}; the sets are {', '.join(LOADERS)}.")
+        close = difflib.get_close_matches(name, LOADERS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise DataError(f"Unknown data set {name!r}{hint}; the sets are {', '.join(LOADERS)}.")
     return importlib.import_module(LOADERS[name]).load(root=root, offline=offline, **options)
 
 

@@ -157,10 +157,12 @@ def invent_stroke(rng: np.random.Generator, lattice: np.ndarray, curved_share: f
 
 
 def pick(rng: np.random.Generator, probability: dict[int, float]) -> int:
+    """One of the numbers, each with its probability."""
     return rng.choice(list(probability), p=list(probability.values()))
 
 
 def invent_hand(rng: np.random.Generator) -> Hand:
+    """Size, slant, rotation, place and sloppiness of one drawer."""
     scale = np.diag(np.exp(rng.normal(0, SIZE) + rng.normal(0, ASPECT, 2)))
     slant = np.array([[1, rng.normal(0, SLANT)], [0, 1]])
     angle = rng.normal(0, ROTATION)

@@ -163,6 +163,7 @@ def coloured_noise(count: int, slope: float, rng: np.random.Generator) -> np.nda
 
 
 def log_uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
+    """A number of the span whose logarithm is uniform."""
     return np.exp(rng.uniform(*np.log(span)))
 
 

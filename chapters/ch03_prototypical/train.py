@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         patience=config.patience,
         callbacks=[report.BookLog()] if config.preset == "book" else [],
         strategy=strategy,
-        verbose=0 if config.preset == "book" else 1,
+        verbose=0 if config.preset == "book" else None,
     )
     history = loop()
     run.weights(learner)

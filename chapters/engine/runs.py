@@ -51,7 +51,8 @@ class RunFolder:
         if chief:
             path.mkdir(parents=True, exist_ok=True)
             folder.json("config.json", {"script": script, **dataclasses.asdict(config)})
-            folder.json("run.json", _circumstances(script, device))
+            if not (path / "run.json").exists():  # a continuation keeps the first command
+                folder.json("run.json", _circumstances(script, device))
         return folder
 
     def _check_same_options(self) -> None:

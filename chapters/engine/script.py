@@ -58,7 +58,7 @@ def prepare(seed: int) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    # Every evaluation has a graph of its own, which TensorFlow takes for repeated tracing and warns.
+    # Every evaluation has a graph of its own; TensorFlow takes that for repeated tracing and warns.
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
