@@ -40,7 +40,7 @@ def table(rows: list[dict[str, str]]) -> str:
         cells[_column(row)] = _cell(row)
         if row["published"]:
             published = lines.setdefault((row["name"], "published"), {})
-            published[_column(row)] = row["published"]
+            published[_column(row)] = f"{float(row['published']):.1f}"
     head = ["", *columns]
     body = [
         [method, *(cells.get(column, "-") for column in columns)]
