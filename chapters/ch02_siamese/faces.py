@@ -264,8 +264,9 @@ class WithinPersonWhitening(layers.Layer):
             ridge: share of the mean variance added to every direction, as C is measured on few.
         """
         mean = x.mean(axis=0)
-        _, _, directions = np.linalg.svd(x - mean, full_matrices=False)  # [component, dim]
-        components = directions[: self.units].T  # P [dim, component]
+        _, directions = np.linalg.eigh((x - mean).T @ (x - mean))  # [dim, component], rising
+        kept = min(self.units, len(x) - 1, len(mean))
+        components = directions[:, ::-1][:, :kept]  # P [dim, component]
         z = (x - mean) @ components
         within = np.concatenate([z[person == p] - z[person == p].mean(0) for p in set(person)])
         covariance = within.T @ within / len(within)  # C [component, component]

@@ -56,6 +56,7 @@ class SiameseNetwork(keras.Model):
         if energy not in ENERGIES:
             raise ValueError(f"energy is {energy!r}; it must be one of {', '.join(ENERGIES)}")
         self.encoder, self.energy = encoder, energy
+        self.built = True  # the encoder comes built, and a distance has no weights
 
     def call(self, inputs, training=False):
         """Distances of pairs [pair, 1]."""
@@ -101,6 +102,7 @@ class NearestNeighbour(keras.Model):
     def __init__(self, siamese: SiameseNetwork, sharpness: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         self.siamese, self.sharpness = siamese, sharpness
+        self.built = True  # no weights of its own
 
     def call(self, inputs, training=False):
         """Logits [task, query, way]; way is the largest support label plus one."""
