@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from sklearn.decomposition import PCA
 
 import datasets
 from chapters.ch02_siamese.presets import FACE_SETS, FacesConfig
@@ -263,17 +264,16 @@ class WithinPersonWhitening(layers.Layer):
             person: [picture], who is shown.
             ridge: share of the mean variance added to every direction, as C is measured on few.
         """
-        mean = x.mean(axis=0)
-        _, directions = np.linalg.eigh((x - mean).T @ (x - mean))  # [dim, component], rising
-        kept = min(self.units, len(x) - 1, len(mean))
-        components = directions[:, ::-1][:, :kept]  # P [dim, component]
-        z = (x - mean) @ components
+        kept = min(self.units, len(x) - 1, x.shape[1])
+        pca = PCA(kept, svd_solver="randomized", random_state=0).fit(x)
+        components = pca.components_.T  # P [dim, component]
+        z = (x - pca.mean_) @ components
         within = np.concatenate([z[person == p] - z[person == p].mean(0) for p in set(person)])
         covariance = within.T @ within / len(within)  # C [component, component]
         covariance += ridge * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         whitening = components @ np.linalg.cholesky(np.linalg.inv(covariance))
         missing = self.units - whitening.shape[1]  # of very few or very small pictures
-        self.mean.assign(mean)
+        self.mean.assign(pca.mean_)
         self.map.assign(np.pad(whitening, ((0, 0), (0, missing))))
 
     def call(self, x):

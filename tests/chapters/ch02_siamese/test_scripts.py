@@ -69,7 +69,7 @@ def test_metrics_say_what_was_measured_and_that_the_data_are_generated(faces_run
         assert all(0 <= row["mean"] <= 1 for row in rows if row["mean"] is not None)
 
 
-def test_resuming_a_finished_run_changes_no_weight_and_no_measure(faces_run):
+def test_resuming_a_finished_run_changes_no_measure(faces_run):
     run, _ = faces_run
     before = (run / "metrics.json").read_text()
     train_faces.main(["--preset", "quick", *TINY_FACES, "--run", str(run), "--resume"])
