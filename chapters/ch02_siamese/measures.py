@@ -125,11 +125,11 @@ def verification(genuine, distance, threshold: float) -> Verification:
 
 
 class Summary(NamedTuple):
-    """Mean over splits, and half the width of its 95 % interval."""
+    """Mean over runs, and half the width of its 95 % interval."""
 
     mean: float
     interval: float
-    splits: int
+    runs: int
 
     def __str__(self):
         return f"{self.mean:.3f} +- {self.interval:.3f}"

@@ -100,16 +100,17 @@ def table(rows: dict[str, dict[str, Summary]]) -> str:
 def face_metrics(results: list[dict], everybody: Dataset, config: FacesConfig) -> dict:
     """``metrics.json``: every measure with the conditions under which it was taken."""
     way = len(results[0]["people"].classes("test"))
-    rows = metric_rows(face_values(results), everybody.name, everybody.generated, config.seed)
+    values, siamese = face_values(results), results[0]["siamese"]
+    rows = metric_rows(values, siamese, everybody.name, everybody.generated, config.seed)
     for row in rows:
         if row["measure"] == "one_shot_accuracy":
             row |= {"way": way, "shot": 1}
     return {
         "results": rows,
-        "parameters": results[0]["siamese"].count_params(),
+        "parameters": siamese.count_params(),
         "steps": config.steps,
         "train_seconds": round(sum(result["loop"].seconds for result in results), 1),
-        "thresholds": [result["decision"]["threshold"] for result in results],
+        "decisions": [result["decision"] for result in results],
     }
 
 
@@ -158,22 +159,25 @@ def audio_metrics(results: list[dict], clips: Clips, config: AudioConfig) -> dic
     """``metrics.json``: every measure with the conditions under which it was taken."""
     values = audio_values(results, clips, config)
     first = results[0]["first"]
+    siamese = first["siamese"]
     return {
-        "results": metric_rows(values, config.data, clips.generated, config.seed, "repeats"),
-        "parameters": first["siamese"].count_params(),
+        "results": metric_rows(values, siamese, config.data, clips.generated, config.seed),
+        "parameters": siamese.count_params(),
         "steps": config.steps,
         "train_seconds": round(sum(result["seconds"] for result in results), 1),
-        "folds": config.folds,
+        "decisions": [first["decision"]],
     }
 
 
-def metric_rows(values, data: str, generated: bool, seed: int, unit: str = "splits") -> list[dict]:
-    """One row for each method and measure."""
+def metric_rows(values, siamese, data: str, generated: bool, seed: int) -> list[dict]:
+    """One row for each method and measure; ``runs`` are splits, or whole cross-validations."""
+    normalised = any("batch_normalization" in layer.name for layer in siamese.encoder.layers)
     rows = []
     for method, by_measure in values.items():
         for measure, numbers in by_measure.items():
             summary = summarise(numbers)
-            finite = not math.isnan(summary.mean)
+            if math.isnan(summary.mean):  # a precision where no pair was accepted
+                continue
             rows.append(
                 {
                     "method": method,
@@ -181,12 +185,12 @@ def metric_rows(values, data: str, generated: bool, seed: int, unit: str = "spli
                     "generated": generated,
                     "split": "test",
                     "measure": measure,
-                    "mean": summary.mean if finite else None,  # JSON has no NaN
-                    "interval": summary.interval if finite else None,
-                    unit: summary.splits,
-                    "values": [number if not math.isnan(number) else None for number in numbers],
+                    "mean": summary.mean,
+                    "interval": summary.interval,
+                    "runs": summary.runs,
+                    "values": [None if math.isnan(number) else number for number in numbers],
                     "seed": seed,
-                    "batch_norm": "stored",
+                    "batch_norm": "stored" if normalised else None,
                 }
             )
     return rows
@@ -199,4 +203,4 @@ def _name(data: str, generated: bool) -> str:
 def _cell(summary: Summary | None) -> str:
     if summary is None or math.isnan(summary.mean):
         return "-"
-    return f"{summary.mean:.3f}" if summary.splits < 2 else str(summary)
+    return f"{summary.mean:.3f}" if summary.runs < 2 else str(summary)
