@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- results ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PERCENT = ("accuracy", "precision", "eer", "one-shot accuracy")
+FRACTIONS = ("auc", "clip_auc", "loss")  # shown as they are; all other measures in %
 
 
 def readmes() -> list[Path]:
@@ -59,8 +59,8 @@ def _conditions(row: dict[str, str]) -> str:
         parts.append(f"{row['episodes']} episodes")
     if row["query"]:
         parts.append(f"{row['query']} queries per class")
-    if row["runs"]:
-        parts.append(f"{row['runs']} runs")
+    if row["splits"]:
+        parts.append(f"{row['splits']} splits")
     if row["batch_norm"]:
         parts.append(f"batch norm with {row['batch_norm']} averages")
     conditions = f"Mean ± 95 % interval; {', '.join(parts)}; seed {row['seed']}."
@@ -68,13 +68,13 @@ def _conditions(row: dict[str, str]) -> str:
 
 
 def _column(row: dict[str, str]) -> str:
-    if row["way"]:
-        return f"{row['way']}-way {row['shot']}-shot"
-    return row["measure"]
+    measure = row["measure"].replace("_", " ").replace("auc", "AUC")
+    name = f"{row['way']}-way {row['shot']}-shot" if row["way"] else measure
+    return name if row["measure"] in FRACTIONS else f"{name} (%)"
 
 
 def _cell(row: dict[str, str]) -> str:
-    scale, digits = (100, 2) if row["measure"] in PERCENT else (1, 3)
+    scale, digits = (1, 3) if row["measure"] in FRACTIONS else (100, 2)
     mean, interval = (scale * float(row[key]) for key in ("mean", "interval"))
     return f"{mean:.{digits}f} ± {interval:.{digits}f}"
 
