@@ -69,10 +69,13 @@ BOOK = {
     "augment": False,
 }
 
-# Ours. Chosen on the validation people of the training part, never on people who are tested. The
-# margin lies below 1.41, the distance of unit vectors at a right angle; with higher rates or more
-# steps the network learns the training people by heart.
+# Ours. Chosen on the validation people of the training part, never on people who are tested.
 OUR_FACES = {
+    "margin": 1.7,  # unit vectors at a right angle are 1.41 apart: imposite pairs go on counting
+    "learning_rate": 3e-4,  # with more the network learns the training people by heart
+}
+
+FACES = {
     "margin": 1.2,
     "learning_rate": 3e-4,
 }
