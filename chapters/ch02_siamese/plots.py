@@ -71,9 +71,12 @@ def pair_sheet(items, pairs, distance, threshold: float, title: str, names=None,
         names: one per item, written below; may be None.
         columns: pairs per row.
     """
+    # A drawn list may hold a pair several times; it is shown once.
+    items_of_pair = np.sort(np.stack([pairs.first, pairs.second], axis=1), axis=1)
+    once = np.isin(np.arange(len(distance)), np.unique(items_of_pair, axis=0, return_index=True)[1])
     rows = []
     for kind, label in ((True, "genuine"), (False, "imposite")):
-        order = np.flatnonzero(pairs.genuine == kind)
+        order = np.flatnonzero((pairs.genuine == kind) & once)
         order = order[np.argsort(distance[order], kind="stable")]
         columns_here = min(columns, len(order))
         spread = np.linspace(0, len(order) - 1, columns_here).round().astype(int)

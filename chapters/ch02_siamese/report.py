@@ -150,7 +150,8 @@ def audio_table(results: list[dict], clips: Clips, config: AudioConfig) -> str:
         "folds and weights, the same clips.\n"
         "clip AUC: dog against cat by distance to the training clips; the other columns: "
         f"{len(pairs.first)} pairs within test folds,\n"
-        f"at threshold {config.margin / 2:g}. A network with loss above 0.25 has learned nothing.\n"
+        f"at threshold {config.margin / 2:g}. A network with loss above {config.margin**2 / 4:g} "
+        "has learned nothing.\n"
     )
     return head + table(summaries(audio_values(results, clips, config)))
 
