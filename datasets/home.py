@@ -1,7 +1,6 @@
 """Where data is looked for: argument, then METAZOO_DATA, then the cache folder."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -19,13 +18,3 @@ def search_folders(root: str | Path | None = None) -> list[Path]:
     """Data folders in the order in which they are searched, existing or not."""
     named = [root, os.environ.get("METAZOO_DATA")]
     return [Path(folder).expanduser() for folder in named if folder] + [cache_folder()]
-
-
-def find(name: str, candidates: Sequence[str], root: str | Path | None = None) -> Path | None:
-    """First existing ``<data folder>/<name>/<candidate>``, or None."""
-    for folder in search_folders(root):
-        for candidate in candidates:
-            path = folder / name / candidate
-            if path.exists():
-                return path
-    return None

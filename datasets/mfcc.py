@@ -5,7 +5,6 @@
 librosa does the signal processing and is imported when first needed: it takes seconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,15 +180,6 @@ class Normaliser:
         deviation = np.asarray(self.deviation)[:, np.newaxis]
         sound = _is_sound(features, valid)[:, np.newaxis]  # [clip, 1, frame]
         return np.where(sound, (features - mean) / deviation, 0.0).astype(np.float32)
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """Plain lists, for JSON."""
-        return {"mean": list(self.mean), "deviation": list(self.deviation)}
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, list[float]]) -> "Normaliser":
-        """The inverse of ``to_dict``."""
-        return cls(tuple(saved["mean"]), tuple(saved["deviation"]))
 
 
 def _is_sound(features: np.ndarray, valid: np.ndarray) -> np.ndarray:

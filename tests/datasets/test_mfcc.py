@@ -1,7 +1,6 @@
 """Sounds: no aliases, MFCC as documented, fixed length, statistics of training clips only."""
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -261,11 +260,6 @@ def test_other_clips_are_measured_with_the_training_statistics():
 def test_a_constant_coefficient_is_not_divided_by_zero():
     features, valid = np.full((2, 3, 4), 7.0, np.float32), np.array([4, 4])
     assert not Normaliser.fit(features, valid)(features, valid).any()
-
-
-def test_normaliser_survives_json_exactly():
-    normaliser = Normaliser.fit(*clips())
-    assert Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict()))) == normaliser
 
 
 # Fuzz
