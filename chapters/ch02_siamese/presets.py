@@ -110,7 +110,7 @@ OUR_AUDIO = {
 
 AUDIO = {
     # No network and no downloads: synthesised barks and meows, a minute on two cores.
-    "quick": {**OUR_AUDIO, "data": "synth_sounds", "steps": 80, "steps_per_epoch": 40},
+    "quick": {**OUR_AUDIO, "data": "synth_sounds", "steps": 200, "steps_per_epoch": 50},
     # The book: three dense layers on 20 x 400 MFCC, 13 epochs. All pairs of the training clips
     # instead of 8 of them (E2.13): 288 pairs are 3 batches.
     "book": {**BOOK, "epochs": True, "steps": 13 * 3, "steps_per_epoch": 3, "repeats": 5},
