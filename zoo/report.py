@@ -59,12 +59,12 @@ def _conditions(row: dict[str, str]) -> str:
         parts.append(f"{row['episodes']} episodes")
     if row["query"]:
         parts.append(f"{row['query']} queries per class")
-    if row["splits"]:
-        parts.append(f"{row['splits']} splits")
+    if row["runs"]:
+        parts.append(f"{row['runs']} runs")
     if row["batch_norm"]:
         parts.append(f"batch norm with {row['batch_norm']} averages")
     conditions = f"Mean ± 95 % interval; {', '.join(parts)}; seed {row['seed']}."
-    return f"{conditions} `{row['command']}` ({row['minutes']} minutes of training on two cores)."
+    return f"{conditions} `{row['command']}` ({row['minutes']} min of training on two cores)."
 
 
 def _column(row: dict[str, str]) -> str:

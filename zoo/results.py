@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 FILE = Path(__file__).with_name("results.csv")
 COLUMNS = (
     "name", "method", "data", "generated", "split", "measure", "way", "shot", "query",
-    "mean", "interval", "episodes", "splits", "seed", "batch_norm", "published", "minutes", "command",
+    "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from zoo.errors import ZooError
 
 FOLDER = Path(__file__).with_name("weights")
 WEIGHTS = "model.weights.h5"
+DECISION = "decision.json"  # threshold and sharpness of a verification model; others have none
 
 
 def publish(run: Path, name: str, folder: Path = FOLDER, file: Path = results.FILE) -> Path:
@@ -23,7 +24,9 @@ def publish(run: Path, name: str, folder: Path = FOLDER, file: Path = results.FI
     rows = results.record(run, name, file)
     target = folder / name
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / WEIGHTS, target / WEIGHTS)
+    for part in (WEIGHTS, DECISION):
+        if (run / part).exists():
+            shutil.copyfile(run / part, target / part)
     config = json.loads((run / "config.json").read_text())
     circumstances = json.loads((run / "run.json").read_text())
     card = {
