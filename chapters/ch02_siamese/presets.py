@@ -76,11 +76,6 @@ OUR_FACES = {
 }
 
 FACES = {
-    "margin": 1.2,
-    "learning_rate": 3e-4,
-}
-
-FACES = {
     # No network and no downloads: drawn faces, a minute on two cores.
     "quick": {**OUR_FACES, "data": "sketch_faces", "steps": 100},
     # The book: 10,000 genuine and 10,000 imposite pairs, of which 11,250 to train (13 epochs of 88
