@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> None:
         print("\n".join(sentence(answer, threshold) for answer in answers))
     if options.picture:
         first_of = [labels.index(k) for k in range(len(names))]
-        figure = plots.identification(queries, support[first_of], names, distance, probability)
+        compared = support[first_of]  # [name, ...]
+        figure = plots.identification(queries, compared, names, distance, probability, threshold)
         figure.savefig(options.picture, dpi=120)
         plt.close(figure)
 

@@ -108,13 +108,16 @@ def pair_sheet(items, pairs, distance, threshold: float, title: str, names=None,
     return figure
 
 
-def identification(queries, support, names, distance, probability):
+def identification(queries, support, names, distance, probability, threshold):
     """Every query in a row beside the items it was compared with, nearest first.
+
+    The nearest is green, or orange when it is beyond the threshold: perhaps it is none of them.
 
     Args:
         queries, support: pictures [item, height, width] or features [item, coefficient, frame].
         names: of the support items.
         distance, probability: [query, support].
+        threshold: distance from which a pair counts as imposite.
     """
     shown = min(len(names), 7)
     wide = _is_wide(queries)
@@ -132,7 +135,8 @@ def identification(queries, support, names, distance, probability):
         order = np.argsort(d, kind="stable")[:shown]
         for axis, number in zip(row[1:], order, strict=True):
             _item(axis, support[number], wide)
-            colour = "tab:green" if number == order[0] else "0.4"
+            nearest = "tab:green" if d[number] < threshold else "tab:orange"
+            colour = nearest if number == order[0] else "0.4"
             text = f"{names[number]}\n{d[number]:.2f} ({p[number]:.0%})"
             axis.set_title(text, fontsize=9, color=colour)
     return figure
