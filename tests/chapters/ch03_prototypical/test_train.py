@@ -38,7 +38,7 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     }  # fmt: skip
     assert expected <= {path.name for path in run.iterdir()}
     header, *rows = (run / "log.csv").read_text().split()
-    assert header == "epoch,accuracy,loss,seconds,step,val_accuracy"
+    assert header == "epoch,step,loss,accuracy,val_accuracy,seconds"
     assert len(rows) == 2
 
 
