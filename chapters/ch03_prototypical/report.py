@@ -15,7 +15,15 @@ TRAINED = "prototypical network"
 
 
 class BookLog(keras.callbacks.Callback):
-    """Loss and accuracy every 20 episodes, as the book prints them (section 3.3)."""
+    """Loss and accuracy every 20 episodes, as the book prints them (section 3.3).
+
+    Args:
+        validation: sampler of the validation episodes, whose way and shot are named.
+    """
+
+    def __init__(self, validation: EpisodeSampler):
+        super().__init__()
+        self.task = f"{validation.way}-way {validation.shot}-shot"
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remember the epoch."""
@@ -31,7 +39,11 @@ class BookLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Print the accuracy on unseen classes, which the book never measures (E3.11)."""
-        print(f"Epoch: {epoch + 1}, accuracy on unseen characters: {logs['val_accuracy']:.4f}")
+        print(
+            f"Epoch: {epoch + 1}, accuracy on characters not trained on, {self.task}: "
+            f"{logs['val_accuracy']:.4f}",
+            flush=True,
+        )
 
 
 def describe(data: Dataset, config: TrainConfig) -> str:

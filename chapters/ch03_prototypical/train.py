@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
         validate=lambda: {"accuracy": validate().mean},
         monitor="val_accuracy" if config.train_split == "train" else "",
         patience=config.patience,
-        callbacks=[report.BookLog()] if config.preset == "book" else [],
+        callbacks=[report.BookLog(validation)] if config.preset == "book" else [],
         strategy=strategy,
         verbose=0 if config.preset == "book" else None,
     )

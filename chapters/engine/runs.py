@@ -49,7 +49,7 @@ class RunFolder:
         elif path.is_dir() and any(path.iterdir()) and chief and not config.resume:
             raise RunError(f"{path} is not empty and holds no run; choose another --run folder.")
         if chief:
-            path.mkdir(parents=True, exist_ok=True)
+            _make(path)
             folder.json("config.json", {"script": script, **dataclasses.asdict(config)})
             if not (path / "run.json").exists():  # a continuation keeps the first command
                 folder.json("run.json", _circumstances(script, device))
@@ -108,6 +108,15 @@ class RunFolder:
         if self.chief:
             figure.savefig(self.path / f"{name}.png", dpi=120, bbox_inches="tight")
         plt.close(figure)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as below /proc; other reasons are told by the script
+        raise RunError(
+            f"{path} cannot be made ({error.strerror}); choose another --run folder."
+        ) from error
 
 
 def _choose(config: RunConfig, script: str) -> Path:

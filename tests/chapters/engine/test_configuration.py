@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chapters.__main__ import scripts
+from chapters.__main__ import scripts, tools
 from chapters.engine import configuration
 from chapters.engine.configuration import RunConfig, Script, build, option, parse
 from chapters.engine.errors import ConfigError
@@ -114,4 +114,7 @@ def test_listing_all_scripts_and_presets_imports_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[-1] == "[]"
-    assert sum(line.startswith("python -m chapters.ch") for line in lines) == len(ALL) > 0
+    assert "chapters.ch02_siamese.identify" in dict(tools())
+    assert sum(line.startswith("python -m chapters.ch") for line in lines) == len(ALL) + len(
+        dict(tools())
+    )
