@@ -29,11 +29,17 @@ def load(name: str, root=None, offline: bool = False, **options) -> Dataset:
     Raises:
         DataError: unknown name, or data that is missing or broken.
     """
-    if name not in LOADERS:
-        close = difflib.get_close_matches(name, LOADERS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise DataError(f"Unknown data set {name!r}{hint}; the sets are {', '.join(LOADERS)}.")
-    return importlib.import_module(LOADERS[name]).load(root=root, offline=offline, **options)
+    module = importlib.import_module(LOADERS[known(name)])
+    return module.load(root=root, offline=offline, **options)
 
 
-__all__ = ["LOADERS", "DataError", "Dataset", "load"]
+def known(name: str) -> str:
+    """The name, if the catalogue has it; otherwise DataError suggests the closest."""
+    if name in LOADERS:
+        return name
+    close = difflib.get_close_matches(name, LOADERS, n=1)
+    hint = f"did you mean {close[0]!r}? The" if close else "the"
+    raise DataError(f"Unknown data set {name!r}; {hint} sets are {', '.join(LOADERS)}.")
+
+
+__all__ = ["LOADERS", "DataError", "Dataset", "known", "load"]

@@ -1,7 +1,6 @@
 """``python -m datasets``: which sets there are and where they lie; get one, verify one."""
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Callable
@@ -64,7 +63,7 @@ def list_sets(options: argparse.Namespace) -> None:
 
 def get_set(options: argparse.Namespace) -> None:
     """Fetch a published set or write a stand-in, and say where it is."""
-    name = _known(options.name)
+    name = datasets.known(options.name)
     if name in sources.SOURCES and options.root:
         folder = sources.fetch(name, options.root, options.offline)
     elif name in sources.SOURCES:
@@ -81,21 +80,13 @@ def get_set(options: argparse.Namespace) -> None:
 
 def verify_set(options: argparse.Namespace) -> None:
     """Say that the contents of a published set are as published, or fail."""
-    name = _known(options.name)
+    name = datasets.known(options.name)
     if name not in sources.SOURCES:
         raise DataError(
             f"{name} is generated, so nothing is published to compare it with; the sets with a "
             f"digest are {', '.join(sources.SOURCES)}."
         )
     print(f"{name} in {sources.verify(name, options.root)} holds exactly the expected files")
-
-
-def _known(name: str) -> str:
-    if name in datasets.LOADERS:
-        return name
-    close = difflib.get_close_matches(name, datasets.LOADERS, n=1)
-    hint = f"did you mean {close[0]!r}? The" if close else "the"
-    raise DataError(f"Unknown data set {name!r}; {hint} sets are {', '.join(datasets.LOADERS)}.")
 
 
 def _real(name: str, root: str | None) -> tuple[str, str]:

@@ -4,6 +4,7 @@ Images become uint8 with ink = 255 and paper = 0. The originals are one bit deep
 grey before they are shrunk, since shrinking one-bit pixels drops strokes (erratum E3.13).
 """
 
+import contextlib
 import hashlib
 import io
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datasets import home, sources
+from datasets import home, remote, sources
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 
@@ -175,12 +176,11 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _save(path: Path, **arrays) -> None:
-    """Write next to the final name, then rename; a cache that cannot be written is only slower."""
-    part = path.with_suffix(f".{np.random.SeedSequence().entropy % 10**12}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    """Keep the arrays for the next reading; a cache that cannot be written is only slower."""
+    with (
+        contextlib.suppress(DataError),
+        remote.lock(path),
+        remote.part_of(path) as part,
+        part.open("wb") as file,  # given a name, savez would add a suffix to it
+    ):
+        np.savez(file, **arrays)

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+from chapters.engine.configuration import FREE_ON_RESUME
 from zoo import results
 from zoo.errors import ZooError
 
@@ -38,8 +39,8 @@ def publish(run: Path, name: str, folder: Path = FOLDER, file: Path = results.FI
         "versions": circumstances["versions"],
         **json.loads((run / "metrics.json").read_text()),
     }
-    local = ("run", "resume", "data_root", "offline", "export")  # of the machine, not of the model
-    options = {option: value for option, value in config.items() if option not in local}
+    # What may change on resume is of the machine, not of the model.
+    options = {option: value for option, value in config.items() if option not in FREE_ON_RESUME}
     for part, content in (("config.json", options), ("card.json", card)):
         (target / part).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return target

@@ -6,7 +6,6 @@ one layer, which pools over channels instead of pixels (erratum E2.6).
 
 import dataclasses
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -124,18 +123,6 @@ def get_data(faces: Dataset, split: str, total_sample_size: int, seed: int = 0) 
     sampler = PairSampler(faces, split, 2 * total_sample_size, seed)
     first, second, label = (x.numpy() for x in sampler.positions(0))
     return Pairs(first, second, label[:, 0] == 1)
-
-
-def augmented(batches: Callable, seed: int) -> Callable:
-    """The same batches with every picture altered by ``augment``; a function of (seed, index)."""
-
-    def batch(index):
-        inputs, label = batches(index)
-        seeds = tf.random.split(tf.random.fold_in(tf.constant([seed, 3]), index))
-        altered = {"a": augment(inputs["a"], seeds[0]), "b": augment(inputs["b"], seeds[1])}
-        return altered, label
-
-    return batch
 
 
 def augment(x, seed, shift=SHIFT, turn=TURN, zoom=ZOOM, light=LIGHT):

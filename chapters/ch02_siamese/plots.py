@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from chapters.ch02_siamese.measures import auc
 from chapters.engine.figures import plt
 
 GENUINE, IMPOSITE = "tab:blue", "tab:orange"
@@ -44,8 +45,6 @@ def histogram(genuine, distance, threshold: float, title: str):
 
 def roc(curves: dict[str, tuple], title: str, kinds=("imposite pairs", "genuine pairs")):
     """ROC curves, name -> (genuine, distance), with the area under each; ``kinds`` are the axes."""
-    from chapters.ch02_siamese.measures import auc
-
     figure, axis = plt.subplots(figsize=(4.8, 4.6), layout="constrained")
     for number, (name, (genuine, distance)) in enumerate(curves.items()):
         false_accept, true_accept, _ = roc_curve(genuine, -distance)

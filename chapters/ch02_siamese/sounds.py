@@ -4,7 +4,6 @@ Axes: coefficient, frame. A frame that is zero in all coefficients is padding: t
 zeros there, and no frame of sound is zero in all of them.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -59,18 +58,6 @@ def get_data(clips: Clips, positions: np.ndarray) -> Pairs:
 def is_dog(clips: Clips) -> np.ndarray:
     """[clip] bool: Dogs and Sub_dogs hold one kind of animal, Cats the other."""
     return clips.folder != OTHER
-
-
-def cropped(batches: Callable, frames: int, seed: int) -> Callable:
-    """The same batches with a random stretch of every clip; a function of (seed, index)."""
-
-    def batch(index):
-        inputs, label = batches(index)
-        seeds = tf.random.split(tf.random.fold_in(tf.constant([seed, 3]), index))
-        cut = {"a": crop(inputs["a"], frames, seeds[0]), "b": crop(inputs["b"], frames, seeds[1])}
-        return cut, label
-
-    return batch
 
 
 def crop(x, frames: int, seed):

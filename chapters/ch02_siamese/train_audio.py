@@ -13,7 +13,7 @@ from chapters.ch02_siamese import baselines, measures, plots, report, sounds
 from chapters.ch02_siamese.losses import contrastive_loss
 from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import SCRIPTS, AudioConfig
-from chapters.ch02_siamese.training import train
+from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import export
 from chapters.engine.runs import RunFolder
@@ -64,6 +64,7 @@ def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: Ru
         first: network, history and decision of the first fold; seconds: of all folds.
     """
     methods = (NETWORK, REGRESSION, LENGTH)
+    known = {REGRESSION: baselines.statistics(clips), LENGTH: baselines.length(clips)}
     scores = {name: np.zeros(len(clips)) for name in methods}
     parts, distances, first, seconds, losses = [], {name: [] for name in methods}, None, 0.0, []
     for number in range(config.folds):
@@ -78,10 +79,7 @@ def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: Ru
         z = fitted["siamese"].embed(clips.features).numpy()  # [clip, dim]
         scores[NETWORK][test_clips] = dog_score(z, clips, train_clips, config)[test_clips]
         distances[NETWORK].append(ENERGIES[config.energy](z[pairs.first], z[pairs.second])[:, 0])
-        for method, features in (
-            (REGRESSION, baselines.statistics(clips)),
-            (LENGTH, baselines.length(clips)),
-        ):
+        for method, features in known.items():
             probability = baselines.dog_probability(features, sounds.is_dog(clips), train_clips)
             same = baselines.same_animal(probability, pairs.first, pairs.second)
             scores[method][test_clips] = probability[test_clips] - 0.5
@@ -111,7 +109,7 @@ def train_fold(
     pairs, held_out = sounds.get_data(clips, train_clips), sounds.get_data(clips, test_clips)
     batches = ListedPairs(clips.features, pairs, config.pairs, config.seed, epochs=config.epochs)
     if config.augment:
-        batches = sounds.cropped(batches, config.crop, config.seed)
+        batches = altered(batches, lambda x, seed: sounds.crop(x, config.crop, seed), config.seed)
 
     def validate():
         label = held_out.genuine.astype(np.float32)[:, None]

@@ -12,7 +12,7 @@ from chapters.ch02_siamese import baselines, faces, measures, plots, report
 from chapters.ch02_siamese.losses import contrastive_loss
 from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import SCRIPTS, FacesConfig
-from chapters.ch02_siamese.training import train
+from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import export
 from chapters.engine.runs import RunFolder
@@ -114,7 +114,7 @@ def make_pairs(people: Dataset, config: FacesConfig):
         print(f"X.shape {(total, 2, *people.image_shape)}, Y.shape {(total, 1)}")
         print(", ".join(f"{split} {len(p.first)} pairs" for split, p in pairs.items()))
     if config.augment:
-        batches = faces.augmented(batches, config.seed)
+        batches = altered(batches, faces.augment, config.seed)
     return batches, pairs
 
 

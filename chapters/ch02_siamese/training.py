@@ -69,6 +69,23 @@ def train(
     return loop
 
 
+def altered(batches: Callable, alter: Callable, seed: int) -> Callable:
+    """The same batches with both items of every pair altered; a function of (seed, index).
+
+    Args:
+        batches: index -> ({"a", "b"}, label).
+        alter: (items, seed) -> items, such as ``faces.augment`` or ``sounds.crop``.
+        seed: of the run.
+    """
+
+    def batch(index):
+        inputs, label = batches(index)
+        seeds = tf.random.split(tf.random.fold_in(tf.constant([seed, 3]), index))
+        return {"a": alter(inputs["a"], seeds[0]), "b": alter(inputs["b"], seeds[1])}, label
+
+    return batch
+
+
 def make_optimizer(config: SiameseConfig) -> keras.Optimizer:
     """The book's RMSprop, or AdamW whose rate falls to zero along a cosine."""
     if config.optimizer == "rmsprop":

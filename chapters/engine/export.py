@@ -66,9 +66,10 @@ def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> f
 def _write(folder: Path, endpoints) -> float:
     """Write, load again, and return the largest difference."""
     archive = keras.export.ExportArchive()
-    expected = {}
+    examples, expected = {}, {}
     for name, (function, example) in endpoints.items():
         example = {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
+        examples[name] = example
         expected[name] = function(**example)  # also builds what is not built yet
         signature = [
             tf.TensorSpec([None, *x.shape[1:]], x.dtype, name=argument)
@@ -83,9 +84,8 @@ def _write(folder: Path, endpoints) -> float:
 
     loaded = tf.saved_model.load(str(folder))
     largest = 0.0
-    for name, (_, example) in endpoints.items():
-        given = {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
-        found = loaded.signatures[name](**given)
+    for name, example in examples.items():
+        found = loaded.signatures[name](**example)
         for ours, theirs in zip(_flat(expected[name]), _flat(found), strict=True):
             largest = np.maximum(largest, np.max(np.abs(ours - theirs)))
     return float(largest)
