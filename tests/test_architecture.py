@@ -1,6 +1,6 @@
 """The shape of the project, read from its files: imports point one way, nothing is left out.
 
-datasets  <-  chapters/engine  <-  chapters/chNN_*  <-  zoo
+datasets  <-  chapters/engine  <-  chapters/experiments  <-  chapters/chNN_*  <-  zoo
 """
 
 import ast
@@ -68,10 +68,14 @@ def forbidden(module: str, imported: str, top_level: bool) -> str:
         if to[0] == "datasets":
             return "" if imported in ENGINE_MAY_IMPORT else "the engine takes errors and episodes"
         return "" if to[:2] == ["chapters", "engine"] else "the engine knows no chapter"
+    if by[:2] == ["chapters", "experiments"]:
+        below = to[0] == "datasets" or to[:2] in (by[:2], ["chapters", "engine"])
+        return "" if below else "experiments know no chapter"
     if by[0] == "chapters" and len(by) > 1 and re.match(r"ch\d", by[1]):
         if to[0] == "zoo":
             return "a chapter knows no zoo"
-        other = to[0] == "chapters" and len(to) > 1 and to[1] not in ("engine", by[1])
+        below = ("engine", "experiments", by[1])
+        other = to[0] == "chapters" and len(to) > 1 and to[1] not in below
         return "a chapter knows no other chapter" if other else ""
     if by[0] == "chapters":
         return "only the zoo stands above chapters" if to[0] == "zoo" else ""
@@ -114,6 +118,11 @@ def test_imports_point_one_way(path):
         ("chapters.ch02_siamese.train", "from chapters import ch03_prototypical", False),
         ("chapters.ch02_siamese.train", "import chapters.ch03_prototypical.models", False),
         ("chapters.ch02_siamese.train", "import zoo", False),
+        ("chapters.ch02_siamese.train", "from chapters.experiments import images", True),
+        ("chapters.experiments.images", "from datasets.episodes import Episode", True),
+        ("chapters.experiments.images", "from chapters.engine import loop", True),
+        ("chapters.experiments.images", "from chapters.ch02_siamese import models", False),
+        ("chapters.engine.loop", "from chapters.experiments import images", False),
         ("chapters.ch02_siamese.train", "from tests.chapters.engine import tiny", False),
         ("zoo.registry", "def f():\n    from chapters.ch02_siamese import presets", True),
         ("zoo.registry", "from chapters.ch02_siamese import presets", False),
@@ -142,11 +151,12 @@ def test_every_chapter_is_complete(chapter):
     assert tests, f"tests/chapters/{chapter.name} has no tests"
 
 
-def test_every_engine_file_has_its_tests():
-    for path in (ROOT / "chapters/engine").glob("*.py"):
+@pytest.mark.parametrize("folder", ["engine", "experiments"])
+def test_every_shared_file_has_its_tests(folder):
+    for path in (ROOT / "chapters" / folder).glob("*.py"):
         if path.stem in ("__init__", "errors", "figures"):  # nothing to run; tested with runs
             continue
-        test = ROOT / "tests/chapters/engine" / f"test_{path.stem}.py"
+        test = ROOT / "tests/chapters" / folder / f"test_{path.stem}.py"
         assert test.is_file(), f"{path.name} has no {test.name}"
 
 

@@ -8,7 +8,6 @@ python -m chapters.ch03_prototypical.train --data FOLDER          # your own cla
 import keras
 import tensorflow as tf
 
-from chapters.ch03_prototypical import data as chapter_data
 from chapters.ch03_prototypical import models, plots, report
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import configuration, figures, script, strategies
@@ -17,6 +16,7 @@ from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
+from chapters.experiments import images
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,10 +26,10 @@ def main(argv: list[str] | None = None) -> None:
     strategy = strategies.make(config.strategy)
 
     # Data: classes are split first, episodes are drawn from one split each.
-    dataset, config = chapter_data.load(config)
-    episodes, validation, tests = chapter_data.samplers(dataset, config)
+    dataset, config = images.load(config)
+    episodes, validation, tests = images.samplers(dataset, config, validation_way=20, tasks=5)
     run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
-    print(f"Device: {device}. Run folder: {run.path}.", report.describe(dataset, config), sep="\n")
+    print(f"Device: {device}. Run folder: {run.path}.", images.describe(dataset, config), sep="\n")
 
     # Model: one encoder for support and query.
     with strategy.scope():
@@ -75,8 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     run.json("metrics.json", report.metrics(scores, learner, loop, dataset, config))
     print(report.table(scores, dataset, config))
 
-    example = chapter_data.example(dataset, config, query=5)
-    crowd = chapter_data.example(dataset, config, query=15)
+    example = images.example(dataset, config, query=5)
+    crowd = images.example(dataset, config, query=15)
     run.figure("learning_curve", figures.learning_curve(history))
     run.figure("episode", plots.episode(learner, example))
     run.figure("embeddings", plots.embedding_map(learner, crowd))

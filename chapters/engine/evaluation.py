@@ -1,16 +1,18 @@
 """Episodic evaluation: the mean of a measure over many tasks, with its 95 % interval."""
 
+import functools
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from chapters.engine.functional import call_with
 
-# How batch normalisation behaves at test. "stored": averages of training, every query on its own.
-# "transductive": statistics of the task, so queries learn from each other; a different, easier
-# problem, to be named wherever it is used.
-BATCH_NORM = ("stored", "transductive")
+# How batch normalisation behaves at test. "stored": averages of training; "support": statistics of
+# the support set; every query on its own in both. "transductive": statistics of the queries, so
+# they learn from each other; a different, easier problem, to be named wherever it is used.
+BATCH_NORM = ("stored", "support", "transductive")
 BATCHES_PER_CALL = 25
 
 
@@ -45,7 +47,8 @@ class Evaluator:
     """Evaluates a learner on a fixed series of episodes, as often as it is called.
 
     Args:
-        learner: Keras model, ``inputs -> prediction`` [task, query, ...].
+        learner: Keras model, ``inputs -> prediction`` [task, query, ...]; or a function of the
+            inputs that does what ``batch_norm`` says.
         sampler: index -> (inputs, query_y); its ``tasks`` and ``seed`` are read.
         episodes: at least this many tasks; rounded up to whole batches.
         batch_norm: one of ``BATCH_NORM``.
@@ -56,15 +59,15 @@ class Evaluator:
         if batch_norm not in BATCH_NORM:
             raise ValueError(f"batch_norm is {batch_norm!r}; it must be one of {BATCH_NORM}")
         self.sampler, self.batch_norm = sampler, batch_norm
+        if isinstance(learner, keras.Model):
+            predict = functools.partial(_predict, learner, batch_norm == "transductive")
+        else:
+            predict = learner
         self.batches = -(-episodes // sampler.tasks)
 
         def one(index):
             inputs, query_y = sampler(index)
-            if batch_norm == "transductive":  # moving averages stay untouched
-                prediction = call_with(learner, learner.trainable_variables, inputs, training=True)
-            else:
-                prediction = learner(inputs, training=False)
-            return measure(query_y, prediction)
+            return measure(query_y, predict(inputs))
 
         @tf.function
         def several(first, count):
@@ -86,3 +89,9 @@ class Evaluator:
             seed=self.sampler.seed,
             batch_norm=self.batch_norm,
         )
+
+
+def _predict(learner, transductive, inputs):
+    if transductive:  # moving averages stay untouched
+        return call_with(learner, learner.trainable_variables, inputs, training=True)
+    return learner(inputs, training=False)

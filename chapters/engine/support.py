@@ -18,27 +18,27 @@ def check_support(network, support_x, support_y) -> None:
         RunError: shapes do not fit, or a label is out of range (labels are looked at outside of
             graphs only).
     """
+    support_x, support_y = tf.convert_to_tensor(support_x), tf.convert_to_tensor(support_y)
     expected = network.input_shape[1:]
     if len(support_x.shape) != len(expected) + 2:
         raise RunError(
-            f"support_x has shape {_shape(support_x)}; expected [task, support, "
+            f"support_x has shape {support_x.shape}; expected [task, support, "
             f"{', '.join(map(str, expected))}]: give a single task a leading axis of 1."
         )
-    if any(a not in (None, b) and b is not None for a, b in zip(support_x.shape[2:], expected)):
+    if not support_x.shape[2:].is_compatible_with(expected):
         raise RunError(
-            f"support_x has items of shape {_shape(support_x[0, 0])}; the network takes "
-            f"{list(expected)}."
+            f"support_x has items of shape {support_x.shape[2:]}; the network takes {expected}."
         )
     if not support_x.shape[:2].is_compatible_with(support_y.shape[:2]):
         raise RunError(
-            f"support_x has shape {_shape(support_x)} but support_y {_shape(support_y)}; both need "
+            f"support_x has shape {support_x.shape} but support_y {support_y.shape}; both need "
             "the same numbers of tasks and items."
         )
     out = network.output_shape[-1]
     integer = tf.as_dtype(support_y.dtype).is_integer
     if not integer and support_y.shape[-1] != out:
         raise RunError(
-            f"support_y has shape {_shape(support_y)}; the network's {out} output(s) need "
+            f"support_y has shape {support_y.shape}; the network's {out} output(s) need "
             f"[task, support, {out}]. Labels of classes must be integers."
         )
     if integer and tf.executing_eagerly():
@@ -73,7 +73,3 @@ def explain_divergence(learner, sampler, index: int) -> str:
                 f"{learner.describe_rate()}: lower the inner rate."
             )
     return ""
-
-
-def _shape(x) -> list:
-    return x.shape.as_list() if hasattr(x.shape, "as_list") else list(x.shape)

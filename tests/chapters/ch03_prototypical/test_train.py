@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from chapters.ch03_prototypical import data, train
+from chapters.ch03_prototypical import train
 from chapters.ch03_prototypical.presets import TRAIN
 from chapters.engine import script
 from chapters.engine.errors import ConfigError
+from chapters.experiments import images
 
 TINY = [
     "--data", "strokes", "--h-dim", "4", "--z-dim", "4", "--steps", "4", "--steps-per-epoch", "2",
@@ -130,6 +131,6 @@ def test_missing_data_offline_names_the_ways_out(tmp_path):
 
 
 def test_columns_are_read_and_written():
-    assert [str(c) for c in data.parse_columns("5w1s, 20w5s")] == ["5w1s", "20w5s"]
+    assert [str(c) for c in images.parse_columns("5w1s, 20w5s")] == ["5w1s", "20w5s"]
     with pytest.raises(ConfigError, match="5x1"):
-        data.parse_columns("5w1s,5x1")
+        images.parse_columns("5w1s,5x1")

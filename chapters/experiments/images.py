@@ -1,0 +1,236 @@
+"""Few-shot classification of images: data, episodes, tests, tables.
+
+The protocol is the same for every chapter: classes are split first, tasks are drawn from one split
+each, validation classes choose the weights, test classes are looked at once.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import datasets
+from chapters.engine.configuration import suggest
+from chapters.engine.errors import ConfigError
+from chapters.engine.evaluation import Score
+from chapters.experiments.options import ImageOptions
+from datasets.dataset import Dataset
+from datasets.episodes import Episode, EpisodeSampler
+from datasets.errors import DataError
+from datasets.folder import load_folder
+
+SETS = ("omniglot", "strokes")
+LEAST = 2  # classes of an own folder in each split: a task needs two
+REGIME = {
+    "stored": "batch norm with stored averages",
+    "support": "batch norm with the support set's statistics: honest",
+    "transductive": "batch norm with the queries' own statistics: transductive",
+}
+
+
+class Column(NamedTuple):
+    """A test: ``5w1s`` is way 5, shot 1."""
+
+    way: int
+    shot: int
+
+    def __str__(self):
+        return f"{self.way}w{self.shot}s"
+
+
+def parse_columns(text: str) -> list[Column]:
+    """``5w1s,20w5s`` -> columns; ConfigError names the part that does not fit."""
+    columns = []
+    for part in text.split(","):
+        way, _, shot = part.strip().removesuffix("s").partition("w")
+        if not (part.strip().endswith("s") and way.isdigit() and shot.isdigit()):
+            raise ConfigError(
+                f"--columns has {part.strip()!r}; expected <way>w<shot>s such as 5w1s, with commas "
+                "between."
+            )
+        columns.append(Column(int(way), int(shot)))
+    return columns
+
+
+def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
+    """The data set, and the options adapted to it when it is a folder of the user's own.
+
+    Raises:
+        ConfigError: neither a known set nor a folder.
+        DataError: data missing or broken.
+    """
+    if config.data in SETS:
+        options = {"root": config.data_root or None, "offline": config.offline}
+        return datasets.load(config.data, size=config.image_size, **options), config
+    if not Path(config.data).is_dir():
+        raise ConfigError(
+            f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
+            f"{suggest(config.data, SETS)}."
+        )
+    data = _load_folder(config)
+    return data, _fit_to_folder(config, data)
+
+
+def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: int = 1):
+    """Training, validation and test episodes; tests as a dict Column -> sampler.
+
+    Args:
+        data: the data set.
+        config: options of the run.
+        validation_way: classes of a validation episode, fewer when there are not as many.
+        tasks: tasks of a batch at validation and test; changes speed only.
+
+    Raises:
+        DataError: a split has too few classes or items.
+    """
+    training = EpisodeSampler(
+        data, config.train_split, config.way, config.shot, config.query,
+        tasks=config.tasks, seed=config.seed, rotations=config.rotations,
+    )  # fmt: skip
+    shown = {"rotations": config.rotations, "seed": config.seed, "tasks": tasks}
+    way = min(validation_way, available(data, "val", config.rotations))
+    columns = parse_columns(config.columns)
+    validation = EpisodeSampler(data, "val", way, columns[0].shot, config.query, **shown)
+    tests = {
+        column: EpisodeSampler(data, "test", column.way, column.shot, config.test_query, **shown)
+        for column in columns
+    }
+    return training, validation, tests
+
+
+def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
+    """One test task of the first column with at most ``query`` queries per class, to draw."""
+    way, shot = parse_columns(config.columns)[0]
+    query = min(query, config.test_query)
+    options = {"seed": config.seed, "rotations": config.rotations}
+    return EpisodeSampler(data, "test", way, shot, query, **options).episode(0)
+
+
+def available(data: Dataset, split: str, rotations: bool) -> int:
+    """Classes of a split, turned ones counted."""
+    return len(data.classes(split)) * (4 if rotations else 1)
+
+
+def describe(data: Dataset, config: ImageOptions) -> str:
+    """What is trained on what, before it starts."""
+    kind = "generated stand-in" if data.generated else data.source
+    sizes = ", ".join(
+        f"{split} {available(data, split, config.rotations)}"
+        for split in (config.train_split, "val", "test")
+    )
+    turned = " (each in four rotations)" if config.rotations else ""
+    return (
+        f"Data: {data.name} ({kind}); classes{turned}: {sizes}.\n"
+        f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
+        f"{config.shot}-shot, {config.query} queries per class."
+    )
+
+
+Scores = dict[str, dict[Column, Score]]
+
+
+def table(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> str:
+    """The results of one batch-norm regime as text, accuracy in % with 95 % intervals.
+
+    Args:
+        scores: name -> column -> Score.
+        published: name of a paper -> column as text -> its figure in %.
+        data: what they were measured on.
+        config: options of the run.
+    """
+    columns = list(next(iter(scores.values())))
+    regime = next(iter(next(iter(scores.values())).values())).batch_norm
+    width = max(map(len, [*scores, *published])) + 2
+    head = "".join(f"{column.way}-way {column.shot}-shot".rjust(17) for column in columns)
+    lines = [
+        f"\nAccuracy in % on {available(data, 'test', config.rotations)} classes never seen "
+        f"({data.name}{', generated stand-in' if data.generated else ''}), "
+        f"{config.test_episodes} episodes, {config.test_query} queries per class,\n"
+        f"95 % interval, {REGIME[regime]}:\n",
+        " " * width + head,
+    ]
+    for name, by_column in scores.items():
+        cells = [f"{100 * s.mean:.2f} +- {100 * s.interval:.2f}" for s in by_column.values()]
+        lines.append(name.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    for paper, figures in published.items():
+        cells = [str(figures.get(str(column), "-")) for column in columns]
+        lines.append(paper.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+def rows(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> list:
+    """Rows of ``metrics.json``: every score with the conditions under which it was measured.
+
+    Args:
+        scores: name -> column -> Score.
+        published: name of a method -> column as text -> the paper's figure in %, where it measured
+            the same thing.
+        data: what they were measured on.
+        config: options of the run.
+    """
+    return [
+        {
+            "method": name,
+            "data": data.name,
+            "generated": data.generated,
+            "split": "test",
+            "measure": "accuracy",
+            "way": column.way,
+            "shot": column.shot,
+            "query": config.test_query,
+            "mean": score.mean,
+            "interval": score.interval,
+            "episodes": score.episodes,
+            "seed": score.seed,
+            "batch_norm": score.batch_norm,
+            "published": published.get(name, {}).get(str(column)),
+        }
+        for name, by_column in scores.items()
+        for column, score in by_column.items()
+    ]
+
+
+def _load_folder(config: ImageOptions) -> Dataset:
+    """A folder of the user's own; a fifth of the classes, and at least two, validate and test."""
+    classes = sum(entry.is_dir() and entry.name[0] != "." for entry in Path(config.data).iterdir())
+    share = max(0.2, LEAST / max(classes, 1))
+    if 0 < classes < 3 * LEAST:
+        raise DataError(
+            f"{config.data} has {classes} class folder(s); {3 * LEAST} are needed, {LEAST} each to "
+            "train on, to validate on and to test on."
+        )
+    return load_folder(
+        config.data,
+        kind="image",
+        seed=config.seed,
+        val_fraction=share,
+        test_fraction=share,
+        size=(config.image_size, config.image_size),
+        channels=config.channels,
+        invert=config.invert,
+    )
+
+
+def _fit_to_folder(config: ImageOptions, data: Dataset) -> ImageOptions:
+    """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20.
+
+    Pictures are not turned: what stands on its head is rarely another class.
+    """
+    fewest = int(np.bincount(data.item_class).min())
+    shot = min(config.shot, max(fewest - 1, 1))
+    smallest = len(data.classes("test"))
+    columns = [
+        column
+        for column in parse_columns(config.columns)
+        if column.way <= smallest and column.shot < fewest
+    ] or [Column(smallest, 1)]
+    return dataclasses.replace(
+        config,
+        rotations=False,
+        way=min(config.way, len(data.classes("train"))),
+        shot=shot,
+        query=max(min(config.query, fewest - shot), 1),
+        test_query=max(min(config.test_query, fewest - max(c.shot for c in columns)), 1),
+        columns=",".join(map(str, columns)),
+    )

@@ -1,0 +1,68 @@
+"""Options of the experiments that several chapters run; data only."""
+
+from dataclasses import dataclass
+
+from chapters.engine.configuration import RunConfig, option
+
+
+@dataclass(frozen=True)
+class ImageOptions(RunConfig):
+    """Few-shot classification of images: which images, which tasks, which tests."""
+
+    data: str = option("omniglot", "omniglot, strokes (generated), or a folder of class folders")
+    rotations: bool = option(
+        True, "count every class four times, turned by quarter turns; not for a folder"
+    )
+    train_split: str = option(
+        "train",
+        "classes to learn from; trainval adds those used for validation",
+        choices=("train", "trainval"),
+    )
+    image_size: int = option(28, "height and width in pixels", minimum=16)
+    channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
+    invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
+    way: int = option(5, "classes per training episode", minimum=2)
+    shot: int = option(1, "support items per class", minimum=1)
+    query: int = option(5, "query items per class", minimum=1)
+    tasks: int = option(1, "episodes per step", minimum=1)
+    steps: int = option(10000, "training steps", minimum=1)
+    steps_per_epoch: int = option(500, "steps between validations", minimum=1)
+    steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
+    patience: int = option(0, "epochs without progress before stopping; 0 never", minimum=0)
+    validation_episodes: int = option(200, "episodes of a validation", minimum=2)
+    columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s with commas between")
+    test_episodes: int = option(1000, "episodes of each test", minimum=2)
+    test_query: int = option(15, "query items per class at test", minimum=1)
+
+
+@dataclass(frozen=True)
+class InnerLoopOptions(RunConfig):
+    """Learners that adapt by gradient steps: inner and outer loop."""
+
+    tasks: int = option(25, "tasks per outer step", minimum=1)
+    inner_rate: float = option(0.01, "inner learning rate alpha", minimum=0.0)
+    inner_steps: int = option(1, "inner steps in training; 0 is joint training", minimum=0)
+    test_steps: int = option(10, "inner steps at test", minimum=0)
+    first_order: bool = option(False, "leave out second derivatives where a method has them")
+    learning_rate: float = option(1e-3, "outer learning rate beta at the start", minimum=0.0)
+    schedule: str = option(
+        "constant",
+        "course of the outer rate over the run; linear and cosine end at zero",
+        choices=("constant", "linear", "cosine"),
+    )
+    mapping: str = option(
+        "auto",
+        "tasks one after the other in the memory of one, or all at once; auto: the faster one",
+        choices=("auto", "sequential", "batched"),
+    )
+
+
+def outer_rate(config: InnerLoopOptions):
+    """The outer learning rate, or its Keras schedule."""
+    import keras
+
+    schedules = keras.optimizers.schedules
+    rate, steps = config.learning_rate, config.steps
+    if config.schedule == "linear":
+        return schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+    return schedules.CosineDecay(rate, steps) if config.schedule == "cosine" else rate
