@@ -1,46 +1,11 @@
-"""Pictures of chapter 3: an episode with its predictions, and a map of its embeddings."""
+"""The picture of chapter 3: a map of an episode's embeddings."""
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from chapters.ch03_prototypical.models import class_prototypes, predicted_probability
+from chapters.ch03_prototypical.models import class_prototypes
 from chapters.engine.figures import plt
 from datasets.episodes import Episode
-
-
-def episode(learner, task: Episode):
-    """Support and query images of one task; a query's frame is green when it is classified right.
-
-    Args:
-        learner: PrototypicalNetwork.
-        task: an Episode with one task, items grouped by class.
-    """
-    probability = predicted_probability(learner(task.inputs, training=False))[0].numpy()
-    support = _by_class(task.support_x, task.support_y)
-    queries = _by_class(task.query_x, task.query_y)
-    way, shot, query = len(support), len(support[0]), len(queries[0])
-    probability = probability.reshape(way, query, -1)  # [way, query, way]
-    figure, axes = plt.subplots(
-        way, shot + query, figsize=(1.1 * (shot + query) + 0.4, 1.3 * way), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for k in range(way):
-        for column in range(shot + query):
-            axis = axes[k, column]
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-            if column < shot:
-                _image(axis, support[k][column])
-                axis.set_title(f"support {k}", fontsize=8)
-                _frame(axis, "0.3")
-            else:
-                _image(axis, queries[k][column - shot])
-                p = probability[k, column - shot]
-                colour = "tab:green" if p.argmax() == k else "tab:red"
-                axis.set_title(f"{p.argmax()}: {p.max():.0%}", fontsize=8, color=colour)
-                _frame(axis, colour)
-    figure.suptitle(f"{way}-way {shot}-shot: predicted class and its probability", fontsize=10)
-    return figure
 
 
 def embedding_map(learner, task: Episode):
@@ -66,19 +31,3 @@ def embedding_map(learner, task: Episode):
         fontsize=10,
     )
     return figure
-
-
-def _by_class(x, labels):
-    """Images of the first task grouped by label."""
-    x, labels = x[0].numpy(), labels[0].numpy()
-    return [x[labels == k] for k in range(labels.max() + 1)]
-
-
-def _image(axis, image):
-    grey = image.shape[-1] == 1
-    axis.imshow(image[..., 0] if grey else image, cmap="gray_r", vmin=0, vmax=1)
-
-
-def _frame(axis, colour):
-    for spine in axis.spines.values():
-        spine.set(visible=True, color=colour, linewidth=2)

@@ -16,7 +16,7 @@ from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
-from chapters.experiments import images
+from chapters.experiments import images, pictures
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     example = images.example(dataset, config, query=5)
     crowd = images.example(dataset, config, query=15)
     run.figure("learning_curve", figures.learning_curve(history))
-    run.figure("episode", plots.episode(learner, example))
+    run.figure("episode", pictures.episode(learner, example))
     run.figure("embeddings", plots.embedding_map(learner, crowd))
     print(f"Weights, metrics and pictures are in {run.path}.")
 

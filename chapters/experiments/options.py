@@ -66,3 +66,25 @@ def outer_rate(config: InnerLoopOptions):
     if config.schedule == "linear":
         return schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
     return schedules.CosineDecay(rate, steps) if config.schedule == "cosine" else rate
+
+
+@dataclass(frozen=True)
+class AdaptationOptions(ImageOptions, InnerLoopOptions):
+    """Learners that adapt by gradient steps, on images."""
+
+    network: str = option(
+        "conv4",
+        "four strided convolutions, or four dense layers",
+        choices=("conv4", "dense4"),
+    )
+    filters: int = option(64, "channels of each convolution", minimum=1)
+    batch_norm: str = option(
+        "transductive",
+        "statistics that normalise training queries: their own (as the papers), or the support "
+        "set's; tests report both",
+        choices=("transductive", "support"),
+    )
+    tasks: int = option(8, "tasks per outer step", minimum=1)
+    inner_rate: float = option(0.4, "inner learning rate alpha", minimum=0.0)
+    test_steps: int = option(3, "inner steps at test", minimum=0)
+    columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training")
