@@ -69,6 +69,38 @@ def outer_rate(config: InnerLoopOptions):
 
 
 @dataclass(frozen=True)
+class SineOptions(InnerLoopOptions):
+    """Regression of sine curves from a few points."""
+
+    curves: str = option(
+        "maml",
+        "family of curves: ranges of amplitude, phase, frequency and inputs of a paper",
+        choices=("maml", "meta_sgd", "reptile", "book", "full_circle", "blog", "blog_between"),
+    )
+    shot: int = option(10, "support points in training", minimum=1)
+    query: int = option(10, "query points in training", minimum=1)
+    hidden: str = option("40,40", "units of the hidden layers, with commas between")
+    activation: str = option("relu", "of the hidden layers", choices=("relu", "tanh"))
+    init: str = option(
+        "glorot",
+        "first weights: Keras' glorot, or the blog's: uniform to 1 in the first layer, then to "
+        "1/sqrt(inputs)",
+        choices=("glorot", "blog"),
+    )
+    objective: str = option(
+        "squared_error", "loss of a task", choices=("squared_error", "absolute_error")
+    )
+    optimizer: str = option("adam", "outer optimizer", choices=("adam", "sgd"))
+    steps: int = option(20000, "outer steps", minimum=1)
+    steps_per_epoch: int = option(1000, "steps between validations", minimum=1)
+    steps_per_call: int = option(100, "steps in one graph call; changes speed only", minimum=1)
+    xla: bool = option(True, "compile the steps into one program; not with several devices")
+    test_shot: int = option(10, "support points at test", minimum=1)
+    test_tasks: int = option(1000, "curves of the test", minimum=2)
+    shown_steps: str = option("0,1,5,10", "inner steps after which the error is reported")
+
+
+@dataclass(frozen=True)
 class AdaptationOptions(ImageOptions, InnerLoopOptions):
     """Learners that adapt by gradient steps, on images."""
 

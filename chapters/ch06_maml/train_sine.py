@@ -1,0 +1,40 @@
+"""Learn to fit a sine curve from a few points, with MAML or CAML.
+
+python -m chapters.ch06_maml.train_sine                      # MAML, as in the paper
+python -m chapters.ch06_maml.train_sine --preset raw_numpy   # the README "MAML in raw numpy"
+python -m chapters.ch06_maml.train_sine --preset blog        # the blog "Meta Learning in PyTorch"
+"""
+
+from chapters.ch06_maml import maml
+from chapters.ch06_maml.presets import PUBLISHED_SINE, SCRIPTS
+from chapters.engine import configuration, script
+from chapters.engine.objectives import OBJECTIVES
+from chapters.experiments import sine
+from chapters.experiments.adaptation import Method
+from chapters.experiments.options import outer_rate
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the script with command-line arguments ``argv``."""
+    config = configuration.parse(SCRIPTS["train_sine"], argv)
+    sine.run(config, __spec__.name, build, PUBLISHED_SINE.get(config.preset))
+
+
+def build(config) -> Method:
+    """The learner of ``--method``, its optimizer and its training step."""
+    learner = maml.MAML(
+        sine.network(config),
+        OBJECTIVES[config.objective],
+        config.inner_rate,
+        config.inner_steps,
+        config.test_steps,
+        config.first_order,
+    )
+    name = "FOMAML" if config.first_order else "MAML"
+    optimizer = sine.optimizer(config, outer_rate(config), learner.trainable_variables)
+    step = maml.train_step(learner, optimizer, sine.mapping(config))
+    return Method(name, learner, optimizer, step)
+
+
+if __name__ == "__main__":
+    script.run(main)
