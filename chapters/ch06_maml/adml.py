@@ -1,0 +1,115 @@
+"""Adversarial meta-learning, ADML (Yin et al., 2018; sections 6.6 and 6.7 of the book).
+
+Each task is adapted twice: to its clean support set and to an attacked one. The outer step lets
+each of the two answer for what it has not seen: weights adapted to attacked items classify clean
+queries, weights adapted to clean items classify attacked ones. The book pairs clean with clean,
+which trains two MAMLs side by side (E6.17); that is the option ``pairing="parallel"``.
+"""
+
+from chapters.ch06_maml.adversarial import fgsm
+from chapters.ch06_maml.maml import MAML
+from chapters.engine.mapping import mean_gradient
+from chapters.engine.objectives import measures
+from chapters.engine.update import apply_gradients
+
+PAIRINGS = ("crossed", "parallel")
+
+
+class ADML(MAML):
+    """MAML that has met attacks. Adapting and predicting are MAML's; only the outer step differs.
+
+    Which weights an attack aims at: support items are attacked once, at theta, where adapting
+    starts; query items at the weights that will classify them. An attack on other weights than
+    those in use does little harm, and little is learned from it.
+
+    Args:
+        network: built Keras model, [item, ...] -> [item, out].
+        objective: (y, prediction) -> loss [task].
+        inner_rate: alpha_2, of the clean adaptation, and of every adaptation at test.
+        adversarial_rate: alpha_1, of the adaptation to attacked items; ``inner_rate`` when None.
+        epsilon: strength of the attacks, in the unit of the inputs; 0 is MAML.
+        pairing: one of ``PAIRINGS``: which weights answer for which queries.
+        clean_share: beta_1 / (beta_1 + beta_2), the weight of the clean queries' loss. The paper
+            takes two steps, of rates beta_1 and beta_2; here they are one step from one theta.
+        low: smallest value of an input, None without bound.
+        high: largest value of an input, None without bound.
+        options: further ones of MAML.
+
+    Raises:
+        ValueError: unknown pairing.
+    """
+
+    def __init__(
+        self,
+        network,
+        objective,
+        inner_rate,
+        adversarial_rate=None,
+        epsilon=0.1,
+        pairing="crossed",
+        clean_share=0.5,
+        low=0.0,
+        high=1.0,
+        **options,
+    ):
+        if pairing not in PAIRINGS:
+            raise ValueError(f"pairing is {pairing!r}; it must be one of {', '.join(PAIRINGS)}")
+        super().__init__(network, objective, inner_rate, **options)
+        rate = inner_rate if adversarial_rate is None else adversarial_rate
+        self.adversary = MAML(network, objective, rate, **options)  # of the same theta
+        self.epsilon, self.pairing, self.clean_share = epsilon, pairing, clean_share
+        self.low, self.high = low, high
+
+    def attack(self, weights, x, y, support_x=None):
+        """FGSM examples [task, item, ...] against ``predict_with(weights, x, support_x)``."""
+
+        def predict(x):
+            return self.predict_with(weights, x, support_x)
+
+        return fgsm(predict, self.objective, x, y, self.epsilon, self.low, self.high)
+
+    def predict_pair(self, inputs, query_y):
+        """Predictions [task, query, out] for clean and for attacked queries, as the outer step."""
+        support_x, support_y, query_x = (
+            inputs[name] for name in ("support_x", "support_y", "query_x")
+        )
+        theta = self.adapt(support_x, support_y, 0)
+        attacked_x = self.attack(theta, support_x, support_y)
+        # theta'_adv = theta - alpha_1 grad L(f_theta, D_adv)
+        theta_adv = self.adversary.adapt(attacked_x, support_y, self.inner_steps)
+        # theta'_clean = theta - alpha_2 grad L(f_theta, D_clean)
+        theta_clean = self.adapt(support_x, support_y, self.inner_steps)
+        crossed = self.pairing == "crossed"
+        for_clean, for_attacked = (theta_adv, theta_clean) if crossed else (theta_clean, theta_adv)
+        attacked_x = self.attack(for_attacked, query_x, query_y)
+        return self.predict_with(for_clean, query_x), self.predict_with(for_attacked, attacked_x)
+
+
+def train_step(learner, optimizer, mapping):
+    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+
+    Args:
+        learner: ADML.
+        optimizer: of ``learner.trainable_variables``.
+        mapping: one of ``chapters.engine.mapping.MODES``.
+    """
+
+    def query_loss(batch):
+        inputs, query_y = batch
+        clean, attacked = learner.predict_pair(inputs, query_y)  # [task, query, out]
+        # beta_1 L(f_theta'_adv, D_clean) + beta_2 L(f_theta'_clean, D_adv), divided by their sum
+        share = learner.clean_share
+        losses = share * learner.objective(query_y, clean)  # [task]
+        losses += (1 - share) * learner.objective(query_y, attacked)
+        metrics = {f"clean_{name}": m for name, m in measures(query_y, clean).items()}
+        metrics |= {f"adversarial_{name}": m for name, m in measures(query_y, attacked).items()}
+        return losses, metrics
+
+    def step(batch):
+        variables = learner.trainable_variables
+        # theta <- theta - beta grad_theta of the sum over tasks
+        loss, gradients, metrics = mean_gradient(query_loss, variables, batch, mapping)
+        apply_gradients(optimizer, loss, gradients, variables)
+        return {"loss": loss, **metrics}
+
+    return step
