@@ -1,0 +1,134 @@
+"""Meta-SGD (Li, Zhou, Chen and Li, 2017; sections 7.1 to 7.4 of the book).
+
+MAML learns where to start. Meta-SGD also learns how far to go along each weight: alpha has one
+rate per weight, so that the inner step may leave the direction of the gradient, or turn round.
+
+Every tensor has a leading task axis: tasks adapt side by side, each with weights of its own.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from chapters.engine.functional import values
+from chapters.engine.mapping import mean_gradient
+from chapters.engine.objectives import measures
+from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.support import check_support
+from chapters.engine.update import apply_gradients
+
+FIRST_RATE = (0.005, 0.1)  # all rates start at one value drawn from here, as in the paper
+
+
+class MetaSGD(keras.Model):
+    """A network that is adapted to each task with learned rates before it predicts.
+
+    Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
+    [task, support, out] (targets) and ``query_x`` [task, query, ...]; it returns the predictions
+    [task, query, out]. Its weights are the network's, theta, and their rates, alpha.
+
+    Args:
+        network: built Keras model, [item, ...] -> [item, out].
+        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        rate: where all rates start; drawn from ``FIRST_RATE`` with Keras' random seed when None.
+        inner_steps: inner steps in training, with the same rates at each; one in the paper.
+        test_steps: inner steps otherwise; as in training when None.
+    """
+
+    def __init__(self, network, objective, rate=None, inner_steps=1, test_steps=None):
+        super().__init__()
+        self.network, self.objective, self.inner_steps = network, objective, inner_steps
+        self.test_steps = inner_steps if test_steps is None else test_steps
+        # Positive: the book's rates from N(0, 1) send half of the weights uphill (E7.2).
+        rate = float(keras.random.uniform([], *FIRST_RATE)) if rate is None else rate
+        self.rates = [
+            self.add_weight(
+                shape=theta.shape,
+                dtype=theta.dtype,
+                initializer=keras.initializers.Constant(rate),
+                name=f"{theta.path.replace('/', '_')}_rate",
+            )
+            for theta in network.trainable_variables
+        ]
+        self.built = True
+
+    def inner_step(self, weights, support_x, support_y):
+        """One step on the support set of each task: list of [task, ...] -> the same."""
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = self.objective(support_y, call_tasks(self.network, weights, support_x))
+        gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
+        # theta'_i = theta - alpha o grad_theta L_Ti(theta; support)
+        return [
+            w - alpha * gradient
+            for w, alpha, gradient in zip(weights, values(self.rates), gradients, strict=True)
+        ]
+
+    def adapt(self, support_x, support_y, steps=None):
+        """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
+
+        Returns:
+            list of [task, ...], in the order of ``network.trainable_variables``.
+
+        Raises:
+            RunError: the support set does not fit the network.
+        """
+        check_support(self.network, support_x, support_y)
+        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
+        weights = [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
+        for _ in range(self.test_steps if steps is None else steps):
+            weights = self.inner_step(weights, support_x, support_y)
+        return weights
+
+    def predict_with(self, weights, query_x, support_x=None):
+        """Predictions of adapted networks: [task, query, out].
+
+        Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
+        (honest). Otherwise it uses those of the queries (transductive).
+        """
+        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
+
+    def call(self, inputs, training=False):
+        """Adapt to the support set, predict the queries; in training transductive, as MAML."""
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
+        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+
+    def learned_rates(self) -> dict[str, np.ndarray]:
+        """alpha by the name of the weight it belongs to, in the shape of that weight."""
+        variables = self.network.trainable_variables
+        return {
+            theta.path: np.array(alpha) for theta, alpha in zip(variables, self.rates, strict=True)
+        }
+
+    def describe_rate(self) -> str:
+        """The rates in words, for error messages."""
+        rates = np.concatenate([rate.ravel() for rate in self.learned_rates().values()])
+        return f"learned rates from {rates.min():.3g} to {rates.max():.3g}"
+
+
+def train_step(learner, optimizer, mapping):
+    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+
+    Args:
+        learner: MetaSGD.
+        optimizer: of ``learner.trainable_variables``: theta and alpha.
+        mapping: one of ``chapters.engine.mapping.MODES``.
+    """
+
+    def query_loss(batch):
+        inputs, query_y = batch
+        prediction = learner(inputs, training=True)  # [task, query, out]
+        # L_Ti(theta'_i; query)
+        return learner.objective(query_y, prediction), measures(query_y, prediction)  # [task]
+
+    def step(batch):
+        variables = learner.trainable_variables
+        # (theta, alpha) <- (theta, alpha) - beta grad_(theta, alpha) sum_i L_Ti(theta'_i; query)
+        # alpha has a gradient of its own: -g0 o g1 after one step, with g0 and g1 the gradients of
+        # support and query loss (the book's code updates alpha with g1, E7.1)
+        loss, gradients, metrics = mean_gradient(query_loss, variables, batch, mapping)
+        apply_gradients(optimizer, loss, gradients, variables)
+        return {"loss": loss, **metrics}
+
+    return step
