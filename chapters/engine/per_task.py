@@ -181,7 +181,10 @@ def _normalise(layer, own, x, counted):
     gamma = own.pop(0) if layer.scale else None
     beta = own.pop(0) if layer.center else None
     axes = list(range(1, len(x.shape) - 1))  # all but task and channel
-    mean, variance = tf.nn.moments(x[:, :counted], axes, keepdims=True)  # [task, 1, ..., channel]
+    # Not tf.nn.moments: it holds the mean constant in the variance, which leaves the first
+    # derivative as it is and makes the second one wrong.
+    mean = tf.reduce_mean(x[:, :counted], axes, keepdims=True)  # [task, 1, ..., channel]
+    variance = tf.reduce_mean((x[:, :counted] - mean) ** 2, axes, keepdims=True)
     # y = gamma (x - mean) / sqrt(variance + epsilon) + beta
     scale = tf.math.rsqrt(variance + layer.epsilon)
     scale = scale if gamma is None else scale * _spread(gamma, x)
