@@ -16,13 +16,13 @@ FAMILY_SEED = 0  # of the normals' subspace: training and test tasks share it
 class HyperplaneTasks:
     """Draws hyperplanes, then ``shot`` support and ``query`` query points of each.
 
-        x ~ U(0, 1)^dim,   y = 1[(x - 1/2) . w > 0],   w = B z,   z ~ N(0, I)
+        x ~ U(0, 1)^dim,   y = 1[(x - 1/2) . w > 0],   w = B z,   z ~ N(e_1, I)
 
     Ten points in 50 dimensions say little about a hyperplane, and if all directions were equally
     likely no training could help. So that there is something to transfer, the normals w of all
-    tasks, of whatever seed, lie in one fixed subspace of ``rank`` dimensions: B [dim, rank] is
-    orthonormal. It is orthogonal to (1, ..., 1) too, so that (x - 1/2) . w = x . w and the book's
-    layer, which has no bias, can represent every task.
+    tasks, of whatever seed, lie in one fixed subspace of ``rank`` dimensions around one direction:
+    B [dim, rank] is orthonormal, e_1 the first unit vector. B is orthogonal to (1, ..., 1) too, so
+    that (x - 1/2) . w = x . w and the book's layer, which has no bias, can represent every task.
 
     A pure function of (seed, index), like ``datasets.episodes``. Calling the sampler gives
     ``(inputs, query_y)``: support_x [task, shot, dim], query_x [task, query, dim], and labels
@@ -81,7 +81,7 @@ class HyperplaneTasks:
     def normals(self, index):
         """w [task, dim] of the tasks of batch number ``index``; they mean nothing as printed."""
         _, label_seed = self._seeds(index)
-        z = draws.normal([self.tasks, self.rank], label_seed)
+        z = draws.normal([self.tasks, self.rank], label_seed) + tf.one_hot(0, self.rank)
         return tf.matmul(z, self._basis, transpose_b=True)  # [task, dim]
 
     def _seeds(self, index):

@@ -59,7 +59,7 @@ OMNIGLOT = {
         "columns": "5w1s",
         "test_episodes": 100,
     },
-    "maml_5way": {**FIVE_WAY, "steps": 20000},
+    "maml_5way": {**FIVE_WAY, "steps": 16000},
     "fomaml_5way": {**FIVE_WAY, "first_order": True, "steps": 6000},
     "adml_5way": {**FIVE_WAY, "method": "adml", "steps": 4000},
     "caml_5way": {**FIVE_WAY, "method": "caml", "inner_rate": 1.0, "steps": 6000},

@@ -22,6 +22,7 @@ ITEMWISE = (
     layers.Activation,
     layers.Flatten,
     layers.Reshape,
+    layers.Rescaling,
     layers.MaxPooling2D,
     layers.AveragePooling2D,
     layers.GlobalAveragePooling2D,
@@ -93,12 +94,16 @@ def _plan(network):
 
 
 def _known(layer) -> bool:
+    if not layer.trainable:  # has weights of its own that are not among those of the tasks
+        return False
+    if isinstance(layer, layers.Dense):
+        return len(layer.input.shape) == 2
     if isinstance(layer, layers.Conv2D):
         plain = layer.data_format == "channels_last" and layer.groups == 1
         return plain and layer.dilation_rate == (1, 1)
     if isinstance(layer, layers.BatchNormalization):
         return layer.axis in (-1, len(layer.input.shape) - 1)
-    return isinstance(layer, (layers.Dense, *ITEMWISE))
+    return isinstance(layer, ITEMWISE)
 
 
 def _call_layer(layer, own, x, counted):

@@ -86,6 +86,9 @@ def test_tasks_of_every_seed_share_one_subspace_and_fill_it(rank):
         return HyperplaneTasks(1, 1, tasks=500, seed=seed, rank=rank).normals(index).numpy()
 
     pooled = np.concatenate([normals(0, 0), normals(1, 0), normals(0, 9)])
+    centre = pooled.mean(axis=0)
+    assert np.linalg.norm(centre) == pytest.approx(1.0, abs=0.1)  # e_1 of the subspace
+    pooled = pooled - centre
     values = np.linalg.svd(pooled, compute_uv=False) / np.sqrt(len(pooled))
     assert values[:rank] == pytest.approx(np.ones(rank), abs=0.1)
     assert values[rank:].max() < 1e-5
