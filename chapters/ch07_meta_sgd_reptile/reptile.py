@@ -1,0 +1,205 @@
+"""Reptile (Nichol, Achiam and Schulman, 2018; sections 7.5 to 7.7 of the book).
+
+Reptile trains on a task for a few steps and moves theta part of the way to where it got. Nothing is
+differentiated through the inner loop, and no query set is needed. What sets it apart from joint
+training are several inner steps on different minibatches: in expectation they also raise the inner
+products of the minibatches' gradients. With one inner step it is joint training (E7.9).
+
+Every tensor has a leading task axis: tasks adapt side by side, each with weights of its own.
+"""
+
+import keras
+import tensorflow as tf
+
+from chapters.engine.functional import add_scaled, interpolate, values
+from chapters.engine.mapping import mean_gradient
+from chapters.engine.objectives import measures
+from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.support import check_support
+from chapters.engine.update import apply_gradients
+from datasets import draws
+
+OPTIMIZERS = ("sgd", "adam")
+BETA2, EPSILON = 0.999, 1e-8  # Adam's, with beta1 = 0
+
+
+class Reptile(keras.Model):
+    """A network that is trained on the support set of each task before it predicts.
+
+    Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
+    [task, support, out] (targets) and ``query_x`` [task, query, ...]; it returns the predictions
+    [task, query, out]. Its only weights are the network's, theta.
+
+    Adam begins each task with fresh second moments, so that a task is solved in the same way
+    whatever came before it (E7.12). In the reference implementation they and the step count are
+    never reset in training: its steps become smaller than ours where gradients do, at equal rates.
+
+    Args:
+        network: built Keras model, [item, ...] -> [item, out].
+        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        inner_rate: of the inner optimizer.
+        inner_steps: inner steps in training.
+        inner_batch: items of a minibatch in training; 0 for the whole support set.
+        inner_optimizer: "sgd", or "adam" with beta1 = 0 as in the reference implementation.
+        test_steps: inner steps otherwise; as in training when None.
+        test_batch: items of a minibatch otherwise; as in training when None.
+
+    Raises:
+        ValueError: unknown inner optimizer.
+    """
+
+    def __init__(
+        self,
+        network,
+        objective,
+        inner_rate,
+        inner_steps,
+        inner_batch=0,
+        inner_optimizer="sgd",
+        test_steps=None,
+        test_batch=None,
+    ):
+        super().__init__()
+        if inner_optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"inner_optimizer is {inner_optimizer!r}; it must be one of {', '.join(OPTIMIZERS)}"
+            )
+        self.network, self.objective, self.inner_rate = network, objective, inner_rate
+        self.inner_steps, self.inner_batch = inner_steps, inner_batch
+        self.inner_optimizer = inner_optimizer
+        self.test_steps = inner_steps if test_steps is None else test_steps
+        self.test_batch = inner_batch if test_batch is None else test_batch
+        self.built = True  # all weights are the network's
+
+    def inner_step(self, number, weights, moments, x, y):
+        """Step ``number`` (from 1) on one minibatch of each task: new weights and moments.
+
+        Args:
+            number: scalar tensor.
+            weights: list of [task, ...].
+            moments: Adam's second moments, like ``weights``; empty for SGD.
+            x: [task, item, ...].
+            y: [task, item, ...].
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = self.objective(y, call_tasks(self.network, weights, x))
+        gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
+        if self.inner_optimizer == "sgd":
+            # theta'_i <- theta'_i - alpha grad L_Ti(theta'_i)
+            return add_scaled(weights, -self.inner_rate, gradients), moments
+        # v <- beta2 v + (1 - beta2) g^2
+        moments = interpolate(moments, [g**2 for g in gradients], 1 - BETA2)
+        # theta'_i <- theta'_i - alpha sqrt(1 - beta2^number) g / (sqrt(v) + epsilon)
+        directions = [
+            tf.sqrt(1 - BETA2 ** tf.cast(number, g.dtype)) * g / (tf.sqrt(v) + EPSILON)
+            for g, v in zip(gradients, moments, strict=True)
+        ]
+        return add_scaled(weights, -self.inner_rate, directions), moments
+
+    def adapt(self, support_x, support_y, steps=None, size=None, seed=(0, 0)):
+        """Weights of each task after ``steps`` inner steps: SGD^k(theta, T_i).
+
+        Args:
+            support_x: [task, support, ...].
+            support_y: [task, support] or [task, support, out].
+            steps: Python integer; ``test_steps`` when None.
+            size: items of a minibatch, 0 for all; ``test_batch`` when None.
+            seed: int32 [2], of the order of the items.
+
+        Returns:
+            list of [task, ...], in the order of ``network.trainable_variables``; no gradient flows
+            through it.
+
+        Raises:
+            RunError: the support set does not fit the network.
+        """
+        check_support(self.network, support_x, support_y)
+        steps = self.test_steps if steps is None else steps
+        size = self.test_batch if size is None else size
+        items = support_x.shape[1] or tf.shape(support_x)[1]
+        order = minibatches(items, size or items, steps, seed)  # [step, item]
+        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
+        weights = [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
+        moments = [tf.zeros_like(w) for w in weights] if self.inner_optimizer == "adam" else []
+
+        def step(number, weights, moments):
+            x, y = (tf.gather(z, order[number], axis=1) for z in (support_x, support_y))
+            return number + 1, *self.inner_step(number + 1, weights, moments, x, y)
+
+        # No gradient leads back to theta. A loop in the graph: one copy of the step for any number.
+        start = (tf.constant(0), [tf.stop_gradient(w) for w in weights], moments)
+        _, weights, _ = tf.while_loop(
+            lambda number, *_: number < steps, step, start, parallel_iterations=1
+        )
+        return weights
+
+    def predict_with(self, weights, query_x, support_x=None):
+        """Predictions of adapted networks: [task, query, out].
+
+        Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
+        (honest). Otherwise it uses those of the queries (transductive).
+        """
+        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
+
+    def call(self, inputs, training=False):
+        """Adapt as at test and predict the queries; transductive with ``training``.
+
+        The training step does not come here, so ``training`` does not change the inner loop.
+        """
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        weights = self.adapt(support_x, support_y)
+        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+
+    def describe_rate(self) -> str:
+        """The inner rate in words, for error messages."""
+        return f"rate {self.inner_rate:g} of {self.inner_optimizer}"
+
+
+def minibatches(items, size, steps, seed):
+    """Positions of the items of each minibatch: [step, item].
+
+    The items are shuffled, used up, and shuffled again, as in the reference implementation; a
+    minibatch may reach over the seam. A function of its arguments alone, the same for all tasks of
+    a batch.
+    """
+    rounds = -(-steps * size // items)
+    shuffled = tf.math.top_k(draws.uniform([rounds, items], seed), items).indices  # [round, item]
+    return tf.reshape(tf.reshape(shuffled, [-1])[: steps * size], [steps, size])
+
+
+def train_step(learner, optimizer, mapping, seed=0):
+    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+
+    They tell how well the adapted networks fit the support set they were trained on. Only this set
+    is used; queries in the batch are ignored. One task per batch is the serial version, several are
+    the batched one: a mean, and not one update after the other (E7.8, E7.13).
+
+    Args:
+        learner: Reptile.
+        optimizer: of ``learner.trainable_variables``; ``keras.optimizers.SGD`` with epsilon, or a
+            schedule of it, as its learning rate moves theta by that fraction.
+        mapping: one of ``chapters.engine.mapping.MODES``.
+        seed: with the number of the step, the seed of the order of the minibatches.
+    """
+
+    def distance(batch):
+        inputs, _ = batch
+        x, y = inputs["support_x"], inputs["support_y"]
+        order = tf.stack([seed, tf.cast(optimizer.iterations, tf.int32)])
+        adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, order)
+        prediction = learner.predict_with(adapted, x)  # [task, support, out]
+        metrics = {"loss": learner.objective(y, prediction), **measures(y, prediction)}
+        # D(theta, theta'_i)^2 / 2, whose gradient is theta - theta'_i when theta'_i is held fixed
+        pairs = zip(values(learner.trainable_variables), adapted, strict=True)
+        squares = [(theta - end) ** 2 / 2 for theta, end in pairs]  # [task, ...]
+        return sum(tf.reduce_sum(s, tf.range(1, tf.rank(s))) for s in squares), metrics
+
+    def step(batch):
+        variables = learner.trainable_variables
+        # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta)
+        half, gradients, metrics = mean_gradient(distance, variables, batch, mapping)
+        apply_gradients(optimizer, half, gradients, variables)
+        return metrics
+
+    return step
