@@ -107,3 +107,9 @@ def differ(found, expected) -> float:
     """Norm of the difference of two lists of gradients, relative to the second's."""
     ours, theirs = (np.concatenate([np.ravel(g) for g in x]) for x in (found, expected))
     return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
+
+
+def use(dtype):
+    """Networks made from here on compute in ``dtype``."""
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)

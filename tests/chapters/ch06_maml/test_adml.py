@@ -18,15 +18,16 @@ from tests.chapters.meta_gradients import (
     differ,
     step_gradient,
     tanh_network,
+    use,
 )
 
 
 @pytest.fixture(autouse=True)
 def float64():
     """Central differences need the digits."""
-    keras.config.set_dtype_policy("float64")
+    use("float64")
     yield
-    keras.config.set_dtype_policy("float32")
+    use("float32")
 
 
 def learner(network=None, **options):
@@ -132,7 +133,7 @@ def test_both_mappings_give_the_same_gradient_and_metrics():
 
 
 def test_compiled_by_xla_the_step_is_the_same():
-    keras.config.set_dtype_policy("float32")
+    use("float32")
     model, batch = learner(), classification(dtype=tf.float32)
     plain = gradient(model, batch, compiler=tf.function)
     compiled = gradient(model, batch, compiler=lambda f: tf.function(f, jit_compile=True))
