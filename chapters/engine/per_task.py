@@ -8,6 +8,8 @@ A ``keras.Sequential`` of common layers is run by matrix products over all tasks
 single task by TensorFlow's own kernels; any other network through ``tf.vectorized_map``.
 """
 
+import contextlib
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -186,10 +188,7 @@ def _normalise(layer, own, x, counted):
     gamma = own.pop(0) if layer.scale else None
     beta = own.pop(0) if layer.center else None
     axes = list(range(1, len(x.shape) - 1))  # all but task and channel
-    # Not tf.nn.moments: it holds the mean constant in the variance, which leaves the first
-    # derivative as it is and makes the second one wrong.
-    mean = tf.reduce_mean(x[:, :counted], axes, keepdims=True)  # [task, 1, ..., channel]
-    variance = tf.reduce_mean((x[:, :counted] - mean) ** 2, axes, keepdims=True)
+    mean, variance = _moments(x[:, :counted], axes, keepdims=True)  # [task, 1, ..., channel]
     # y = gamma (x - mean) / sqrt(variance + epsilon) + beta
     scale = tf.math.rsqrt(variance + layer.epsilon)
     scale = scale if gamma is None else scale * _spread(gamma, x)
@@ -204,10 +203,32 @@ def _any_network(network, weights, x, normalise_by):
             "convolution, pooling and activation layers; classify with training=True instead "
             "(transductive), or leave batch norm out of the network."
         )
-    if x.shape[0] == 1:
-        return call_with(network, [w[0] for w in weights], x[0], training=True)[None]
 
     def one(task):
         return call_with(network, task[0], task[1], training=True)
 
-    return tf.vectorized_map(one, (list(weights), x))
+    with _twice_differentiable():
+        if x.shape[0] == 1:
+            return one(([w[0] for w in weights], x[0]))[None]
+        return tf.vectorized_map(one, (list(weights), x))
+
+
+def _moments(x, axes, keepdims=False):
+    """Mean and variance, with all derivatives.
+
+    ``tf.nn.moments`` holds the mean constant in the variance, which leaves the first derivative as
+    it is and makes the second one wrong.
+    """
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    variance = tf.reduce_mean((x - mean) ** 2, axes, keepdims=keepdims)
+    return (mean if keepdims else tf.squeeze(mean, axes)), variance
+
+
+@contextlib.contextmanager
+def _twice_differentiable():
+    """Keras' layers that normalise (batch, layer, group) take their moments from ``_moments``."""
+    original, tf.nn.moments = tf.nn.moments, _moments
+    try:
+        yield
+    finally:
+        tf.nn.moments = original
