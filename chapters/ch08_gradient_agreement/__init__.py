@@ -1,0 +1,1 @@
+"""Chapter 8: gradient agreement as an optimization objective."""

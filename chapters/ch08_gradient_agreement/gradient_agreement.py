@@ -1,0 +1,220 @@
+"""Gradient agreement (Eshratifar, Eigen and Pedram, 2018; chapter 8 of the book).
+
+Tasks of a batch pull the initialisation in different directions. Here a task counts as much as its
+direction agrees with those of the others: one that opposes them gets a small or negative weight.
+The weights stand on top of another method's outer step, MAML's or Reptile's.
+"""
+
+import keras
+import tensorflow as tf
+
+from chapters.engine.errors import RunError
+from chapters.engine.functional import add_scaled
+from chapters.engine.mapping import MODES, map_tasks
+from chapters.engine.objectives import measures
+from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.support import check_support
+from chapters.engine.update import apply_gradients
+
+
+def agreement_weights(g):
+    """How much each task counts, from the directions in which inner loops moved.
+
+    The absolute values add up to 1. Tasks that agree perfectly get 1 / n each, so a weighted sum is
+    then the mean; when tasks disagree weights cancel and the step is shorter than a mean's.
+
+    Args:
+        g: theta - theta'_i for each task, [task, parameter].
+
+    Returns:
+        w [task], constants to the gradient; all 0 when the directions add up to nothing.
+    """
+    # sum_j g_i . g_j = g_i . (sum_j g_j)
+    agreement = tf.linalg.matvec(g, tf.reduce_sum(g, axis=0))  # [task]
+    # w_i = sum_j g_i . g_j / sum_k | sum_j g_k . g_j |; | | of the sum, not of each pair (E8.1)
+    w = tf.math.divide_no_nan(agreement, tf.reduce_sum(tf.abs(agreement)))
+    return tf.stop_gradient(w)
+
+
+class GradientAgreement(keras.Model):
+    """A network that is adapted to each task before it predicts, as by MAML or Reptile.
+
+    Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
+    [task, support, out] (targets) and ``query_x`` [task, query, ...]; it returns the predictions
+    [task, query, out]. Its only weights are the network's, theta. ``maml_step`` and
+    ``reptile_step`` are the two ways to learn them.
+
+    Args:
+        network: built Keras model, [item, ...] -> [item, out].
+        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        inner_rate: alpha.
+        inner_steps: inner steps in training.
+        test_steps: inner steps otherwise; as in training when None.
+        first_order: leave out the derivative of the inner gradient (``maml_step``).
+    """
+
+    def __init__(
+        self, network, objective, inner_rate, inner_steps=1, test_steps=None, first_order=False
+    ):
+        super().__init__()
+        self.network, self.objective = network, objective
+        self.inner_rate, self.inner_steps, self.first_order = inner_rate, inner_steps, first_order
+        self.test_steps = inner_steps if test_steps is None else test_steps
+        self.built = True  # all weights are the network's
+
+    def theta(self, support_x, support_y):
+        """The initialisation, once per task of a support set that fits: list of [task, ...]."""
+        check_support(self.network, support_x, support_y)
+        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
+        return [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
+
+    def inner_loop(self, weights, support_x, support_y, steps):
+        """``steps`` gradient steps on the support set of each task: list of [task, ...]."""
+        for _ in range(steps):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                losses = self.objective(support_y, call_tasks(self.network, weights, support_x))
+            gradients = tape.gradient(losses, weights)
+            if self.first_order:
+                gradients = [tf.stop_gradient(gradient) for gradient in gradients]
+            # theta'_i = theta - alpha grad_theta L_Ti(f_theta)
+            weights = add_scaled(weights, -self.inner_rate, gradients)
+        return weights
+
+    def adapt(self, support_x, support_y, steps=None):
+        """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
+
+        Returns:
+            list of [task, ...], in the order of ``network.trainable_variables``.
+
+        Raises:
+            RunError: the support set does not fit the network.
+        """
+        steps = self.test_steps if steps is None else steps
+        return self.inner_loop(self.theta(support_x, support_y), support_x, support_y, steps)
+
+    def predict_with(self, weights, query_x, support_x=None):
+        """Predictions of adapted networks: [task, query, out].
+
+        Batch norm uses the statistics of ``support_x`` when it is given (honest), otherwise those
+        of the queries (transductive).
+        """
+        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
+
+    def call(self, inputs, training=False):
+        """Adapt to the support set, predict the queries; in training transductive."""
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
+        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+
+    def agreement(self, inputs):
+        """The weights [task] that a batch would get, to be looked at."""
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        adapted = self.adapt(support_x, support_y, self.inner_steps)
+        return agreement_weights(_flat(_moved(self.theta(support_x, support_y), adapted)))
+
+    def describe_rate(self) -> str:
+        """The inner rate in words, for error messages."""
+        return f"rate {self.inner_rate:g}"
+
+
+def maml_step(learner, optimizer, mapping):
+    """The outer step with MAML: ``step(batch)`` -> loss, measures, smallest and largest weight.
+
+    The book writes MAML's step as a sum over tasks, ours is a mean. With perfect agreement the
+    weighted sum is that mean, n times smaller than the sum.
+
+    Args:
+        learner: GradientAgreement.
+        optimizer: of ``learner.trainable_variables``.
+        mapping: one of ``chapters.engine.mapping.MODES``; the gradients of all tasks are kept in
+            both, since the weights are known only when all tasks are.
+
+    Raises:
+        RunError: more than one device.
+        ValueError: unknown mapping.
+    """
+
+    def directions(batch):
+        inputs, query_y = batch
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        theta = learner.theta(support_x, support_y)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            adapted = learner.inner_loop(theta, support_x, support_y, learner.inner_steps)
+            prediction = learner.predict_with(adapted, inputs["query_x"])  # [task, query, out]
+            losses = learner.objective(query_y, prediction)  # [task]
+        # grad_theta L_Ti(f_theta'_i), apart for each task: each has its own copy of theta
+        gradients = tape.gradient(losses, theta)
+        return _moved(theta, adapted), gradients, losses, measures(query_y, prediction)
+
+    # theta <- theta - beta sum_i w_i grad_theta L_Ti(f_theta'_i)
+    return _weighted_step(directions, learner, optimizer, mapping)
+
+
+def reptile_step(learner, optimizer, mapping):
+    """The outer step with Reptile; arguments, result and errors as for ``maml_step``.
+
+    The queries only tell the loss. With ``keras.optimizers.SGD`` the learning rate is epsilon.
+    """
+
+    def directions(batch):
+        inputs, query_y = batch
+        support_x, support_y = inputs["support_x"], inputs["support_y"]
+        adapted = learner.adapt(support_x, support_y, learner.inner_steps)
+        prediction = learner.predict_with(adapted, inputs["query_x"])  # [task, query, out]
+        losses = learner.objective(query_y, prediction)  # [task]
+        moved = _moved(learner.theta(support_x, support_y), adapted)
+        return moved, moved, losses, measures(query_y, prediction)
+
+    # theta <- theta + epsilon sum_i w_i (theta'_i - theta)
+    return _weighted_step(directions, learner, optimizer, mapping)
+
+
+def _weighted_step(directions, learner, optimizer, mapping):
+    _refuse_replicas()
+    if mapping not in MODES:
+        raise ValueError(f"mapping is {mapping!r}; it must be one of {', '.join(MODES)}")
+    of_tasks = directions if mapping == "batched" else _one_at_a_time(directions)
+
+    def step(batch):
+        _refuse_replicas()
+        moved, vectors, losses, metrics = of_tasks(batch)  # all [task, ...]
+        w = agreement_weights(_flat(moved))  # [task]
+        # The weighted sum of vectors, not of their sums over parameters (E8.2), and not divided by
+        # the number of tasks, for which w accounts (E8.3).
+        update = [tf.tensordot(w, v, 1) for v in vectors]
+        loss = tf.reduce_mean(losses)
+        apply_gradients(optimizer, loss, update, learner.trainable_variables)
+        weights = {"weight_min": tf.reduce_min(w), "weight_max": tf.reduce_max(w)}
+        return {"loss": loss, **tf.nest.map_structure(tf.reduce_mean, metrics), **weights}
+
+    return step
+
+
+def _one_at_a_time(function):
+    """``function`` of [task, ...] as a loop over tasks."""
+
+    def one(task):
+        results = function(tf.nest.map_structure(lambda x: x[None], task))
+        return tf.nest.map_structure(lambda x: x[0], results)
+
+    return lambda batch: map_tasks(one, batch)
+
+
+def _moved(theta, adapted):
+    """g_i = theta - theta'_i: list of [task, ...]."""
+    return [start - end for start, end in zip(theta, adapted, strict=True)]
+
+
+def _flat(weights):
+    """List of [task, ...] -> [task, parameter]."""
+    return tf.concat([tf.reshape(w, [tf.shape(w)[0], -1]) for w in weights], axis=1)
+
+
+def _refuse_replicas():
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise RunError(
+            "Gradient agreement compares all tasks of a step, so they cannot be shared among "
+            "devices; use --strategy none."
+        )
