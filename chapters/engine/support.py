@@ -36,7 +36,12 @@ def check_support(network, support_x, support_y) -> None:
         )
     out = network.output_shape[-1]
     integer = tf.as_dtype(support_y.dtype).is_integer
-    if not integer and support_y.shape[-1] != out:
+    if integer and len(support_y.shape) != 2:
+        raise RunError(
+            f"support_y has labels of shape {support_y.shape}; expected [task, support]. Targets "
+            "of a regression must be floats."
+        )
+    if not integer and (len(support_y.shape) != 3 or support_y.shape[-1] != out):
         raise RunError(
             f"support_y has shape {support_y.shape}; the network's {out} output(s) need "
             f"[task, support, {out}]. Labels of classes must be integers."
