@@ -69,7 +69,11 @@ class ADML(MAML):
         return fgsm(predict, self.objective, x, y, self.epsilon, self.low, self.high)
 
     def predict_pair(self, inputs, query_y):
-        """Predictions [task, query, out] for clean and for attacked queries, as the outer step."""
+        """Predictions [task, query, out] for clean and for attacked queries, as the outer step.
+
+        With ``batch_norm="support"`` the statistics are those of the support set, clean or
+        attacked, that the weights were adapted to.
+        """
         support_x, support_y, query_x = (
             inputs[name] for name in ("support_x", "support_y", "query_x")
         )
@@ -79,10 +83,14 @@ class ADML(MAML):
         theta_adv = self.adversary.adapt(attacked_x, support_y, self.inner_steps)
         # theta'_clean = theta - alpha_2 grad L(f_theta, D_clean)
         theta_clean = self.adapt(support_x, support_y, self.inner_steps)
+        honest = self.batch_norm == "support"
+        clean = theta_clean, support_x if honest else None
+        adversarial = theta_adv, attacked_x if honest else None
         crossed = self.pairing == "crossed"
-        for_clean, for_attacked = (theta_adv, theta_clean) if crossed else (theta_clean, theta_adv)
-        attacked_x = self.attack(for_attacked, query_x, query_y)
-        return self.predict_with(for_clean, query_x), self.predict_with(for_attacked, attacked_x)
+        for_clean, for_attacked = (adversarial, clean) if crossed else (clean, adversarial)
+        attacked_query_x = self.attack(for_attacked[0], query_x, query_y, for_attacked[1])
+        on_clean = self.predict_with(for_clean[0], query_x, for_clean[1])
+        return on_clean, self.predict_with(for_attacked[0], attacked_query_x, for_attacked[1])
 
 
 def train_step(learner, optimizer, mapping):

@@ -51,13 +51,22 @@ class GradientAgreement(keras.Model):
         inner_steps: inner steps in training.
         test_steps: inner steps otherwise; as in training when None.
         first_order: leave out the derivative of the inner gradient (``maml_step``).
+        batch_norm: statistics for the queries in training: ``transductive``, those of the queries
+            as in MAML's paper, or ``support``, those of the support set.
     """
 
     def __init__(
-        self, network, objective, inner_rate, inner_steps=1, test_steps=None, first_order=False
+        self,
+        network,
+        objective,
+        inner_rate,
+        inner_steps=1,
+        test_steps=None,
+        first_order=False,
+        batch_norm="transductive",
     ):
         super().__init__()
-        self.network, self.objective = network, objective
+        self.network, self.objective, self.batch_norm = network, objective, batch_norm
         self.inner_rate, self.inner_steps, self.first_order = inner_rate, inner_steps, first_order
         self.test_steps = inner_steps if test_steps is None else test_steps
         self.built = True  # all weights are the network's
@@ -102,10 +111,16 @@ class GradientAgreement(keras.Model):
         return call_tasks(self.network, weights, query_x, normalise_by=support_x)
 
     def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; in training transductive."""
+        """Adapt to the support set, predict the queries; honest unless in training."""
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+        return self.predict_queries(weights, inputs, training)
+
+    def predict_queries(self, weights, inputs, training):
+        """``predict_with`` in the batch-norm regime of training or of test."""
+        transductive = training and self.batch_norm == "transductive"
+        support_x = None if transductive else inputs["support_x"]
+        return self.predict_with(weights, inputs["query_x"], support_x)
 
     def agreement(self, inputs):
         """The weights [task] that a batch would get, to be looked at."""
@@ -142,7 +157,7 @@ def maml_step(learner, optimizer, mapping):
         with tf.GradientTape() as tape:
             tape.watch(theta)
             adapted = learner.inner_loop(theta, support_x, support_y, learner.inner_steps)
-            prediction = learner.predict_with(adapted, inputs["query_x"])  # [task, query, out]
+            prediction = learner.predict_queries(adapted, inputs, True)  # [task, query, out]
             losses = learner.objective(query_y, prediction)  # [task]
         # grad_theta L_Ti(f_theta'_i), apart for each task: each has its own copy of theta
         gradients = tape.gradient(losses, theta)
@@ -162,7 +177,7 @@ def reptile_step(learner, optimizer, mapping):
         inputs, query_y = batch
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         adapted = learner.adapt(support_x, support_y, learner.inner_steps)
-        prediction = learner.predict_with(adapted, inputs["query_x"])  # [task, query, out]
+        prediction = learner.predict_queries(adapted, inputs, True)  # [task, query, out]
         losses = learner.objective(query_y, prediction)  # [task]
         moved = _moved(learner.theta(support_x, support_y), adapted)
         return moved, moved, losses, measures(query_y, prediction)

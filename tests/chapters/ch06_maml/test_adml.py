@@ -149,10 +149,7 @@ def test_at_test_it_adapts_and_predicts_as_maml():
 
 def test_attacks_aim_at_the_predictions_in_use():
     """With batch norm: honest predictions are attacked as honest ones."""
-    normalise = keras.layers.BatchNormalization()
-    layers = [keras.layers.Input((2,)), keras.layers.Dense(8), normalise]
-    layers += [keras.layers.Activation("tanh"), keras.layers.Dense(3)]
-    model = learner(keras.Sequential(layers), epsilon=0.02)
+    model = learner(normalised_network(), epsilon=0.02)
     inputs, query_y = classification()
     support_x, query_x = inputs["support_x"], inputs["query_x"]
     weights = model.adapt(support_x, inputs["support_y"])
@@ -164,6 +161,23 @@ def test_attacks_aim_at_the_predictions_in_use():
     assert np.all(losses[1] > losses[0])
     transductive = model.attack(weights, query_x, query_y)
     assert np.any(np.abs(transductive - attacked) > 0.01)
+
+
+def normalised_network():
+    """With batch norm, so that it matters whose statistics are used."""
+    normalise = keras.layers.BatchNormalization()
+    layers = [keras.layers.Input((2,)), keras.layers.Dense(5), normalise]
+    layers += [keras.layers.Activation("tanh"), keras.layers.Dense(3)]
+    return keras.Sequential(layers)
+
+
+@pytest.mark.parametrize("batch_norm", ["transductive", "support"])
+def test_in_both_batch_norm_regimes_it_is_maml_without_attacks(batch_norm):
+    network, batch = normalised_network(), classification()
+    options = {"batch_norm": batch_norm}
+    model = learner(network, epsilon=0.0, adversarial_rate=None, **options)
+    plain = MAML(network, cross_entropy, 0.4, **options)
+    assert differ(gradient(model, batch), step_gradient(maml.train_step, plain, batch)) < 1e-12
 
 
 def test_weights_are_saved_once_and_load(tmp_path):

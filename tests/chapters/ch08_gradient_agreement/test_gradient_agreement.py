@@ -248,6 +248,16 @@ def test_with_equal_weights_the_gradient_is_mamls(equal_weights, mapping, first_
     assert_close(found, expected, 1e-12)
 
 
+@pytest.mark.parametrize("batch_norm", ["transductive", "support"])
+def test_in_both_batch_norm_regimes_equal_weights_are_maml(equal_weights, batch_norm):
+    layers = [keras.layers.Input((2,)), keras.layers.Dense(5), keras.layers.BatchNormalization()]
+    network = keras.Sequential([*layers, keras.layers.Activation("tanh"), keras.layers.Dense(1)])
+    options, batch = {"batch_norm": batch_norm}, regression()
+    plain = MAML(network, squared_error, 0.2, **options)
+    expected = step_gradient(maml.train_step, plain, batch)
+    assert differ(step_gradient(maml_step, learner(network, **options), batch), expected) < 1e-12
+
+
 def test_with_equal_weights_reptile_moves_to_the_mean(equal_weights):
     model, batch = learner(inner_steps=2), regression()
     found = step_gradient(reptile_step, model, batch)
