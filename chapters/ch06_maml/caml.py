@@ -35,13 +35,22 @@ class CAML(keras.Model):
         inner_steps: inner steps in training.
         test_steps: inner steps otherwise; as in training when None.
         first_order: leave out the derivative of the inner gradient.
+        batch_norm: statistics for the queries in training: ``transductive``, those of the queries
+            as in the paper, or ``support``, those of the support set.
     """
 
     def __init__(
-        self, network, objective, inner_rate=1.0, inner_steps=1, test_steps=None, first_order=False
+        self,
+        network,
+        objective,
+        inner_rate=1.0,
+        inner_steps=1,
+        test_steps=None,
+        first_order=False,
+        batch_norm="transductive",
     ):
         super().__init__()
-        self.network, self.objective = network, objective
+        self.network, self.objective, self.batch_norm = network, objective, batch_norm
         self.inner_rate, self.inner_steps, self.first_order = inner_rate, inner_steps, first_order
         self.test_steps = inner_steps if test_steps is None else test_steps
         self.built = True  # all weights are the network's
@@ -83,10 +92,11 @@ class CAML(keras.Model):
         return self.network(query_x, phi, support_x)
 
     def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; in training transductive, as the paper."""
+        """Adapt to the support set, predict the queries; honest unless in training."""
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         phi = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        return self.predict_with(phi, inputs["query_x"], None if training else support_x)
+        transductive = training and self.batch_norm == "transductive"
+        return self.predict_with(phi, inputs["query_x"], None if transductive else support_x)
 
     def describe_rate(self) -> str:
         """The inner rate in words, for error messages."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Script, option
-from chapters.experiments.options import AdaptationOptions, SineOptions
+from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
 
 # Finn et al. (2017), table 1: Omniglot, batch norm with the queries' statistics.
 PUBLISHED = {
@@ -103,7 +103,33 @@ SINE = {
     },
 }
 
+
+@dataclass(frozen=True)
+class ToyConfig(ToyOptions):
+    """Options of ``chapters.ch06_maml.train_toy``."""
+
+    method: str = option("maml", "learner", choices=("maml", "adml"))
+    epsilon: float = option(0.2, "adml: largest change of an input", minimum=0.0)
+    pairing: str = option(
+        "crossed",
+        "adml: which weights meet which queries; crossed as the paper, parallel as the book",
+        choices=("crossed", "parallel"),
+    )
+
+
+TOY = {
+    # The book's sizes (10 tasks of 10 points, 10,000 epochs, a line every 1000) with rates that
+    # move something; its own are 1e-4 (E6.8).
+    "book": {},
+    "book_adml": {"method": "adml", "tasks": 2, "steps_per_epoch": 1000},
+}
+
 SCRIPTS = {
+    "train_toy": Script(
+        "The book's toy problem of sections 6.5 and 6.7, with tasks that can be learned.",
+        ToyConfig,
+        TOY,
+    ),
     "train_sine": Script(
         "MAML and CAML on sine curves: fit a curve from a few points after a few steps.",
         SineConfig,

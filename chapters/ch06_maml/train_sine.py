@@ -5,7 +5,7 @@ python -m chapters.ch06_maml.train_sine --preset raw_numpy   # the README "MAML 
 python -m chapters.ch06_maml.train_sine --preset blog        # the blog "Meta Learning in PyTorch"
 """
 
-from chapters.ch06_maml import maml
+from chapters.ch06_maml import caml, maml
 from chapters.ch06_maml.presets import PUBLISHED_SINE, SCRIPTS
 from chapters.engine import configuration, script
 from chapters.engine.objectives import OBJECTIVES
@@ -22,18 +22,24 @@ def main(argv: list[str] | None = None) -> None:
 
 def build(config) -> Method:
     """The learner of ``--method``, its optimizer and its training step."""
-    learner = maml.MAML(
-        sine.network(config),
+    if config.method == "caml":
+        name, module, learner_class = "CAML", caml, caml.CAML
+        hidden = [int(units) for units in config.hidden.split(",")]
+        network = caml.sine_network(config.context, hidden)
+    else:
+        name, module, learner_class = "MAML", maml, maml.MAML
+        network = sine.network(config)
+    learner = learner_class(
+        network,
         OBJECTIVES[config.objective],
         config.inner_rate,
         config.inner_steps,
         config.test_steps,
         config.first_order,
     )
-    name = "FOMAML" if config.first_order else "MAML"
     optimizer = sine.optimizer(config, outer_rate(config), learner.trainable_variables)
-    step = maml.train_step(learner, optimizer, sine.mapping(config))
-    return Method(name, learner, optimizer, step)
+    step = module.train_step(learner, optimizer, sine.mapping(config))
+    return Method(f"FO{name}" if config.first_order else name, learner, optimizer, step)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,22 @@ class MetaSGD(keras.Model):
         rate: where all rates start; drawn from ``FIRST_RATE`` with Keras' random seed when None.
         inner_steps: inner steps in training, with the same rates at each; one in the paper.
         test_steps: inner steps otherwise; as in training when None.
+        batch_norm: statistics for the queries in training: ``transductive``, those of the queries
+            as in the paper, or ``support``, those of the support set.
     """
 
-    def __init__(self, network, objective, rate=None, inner_steps=1, test_steps=None):
+    def __init__(
+        self,
+        network,
+        objective,
+        rate=None,
+        inner_steps=1,
+        test_steps=None,
+        batch_norm="transductive",
+    ):
         super().__init__()
         self.network, self.objective, self.inner_steps = network, objective, inner_steps
+        self.batch_norm = batch_norm
         self.test_steps = inner_steps if test_steps is None else test_steps
         # Positive: the book's rates from N(0, 1) send half of the weights uphill (E7.2).
         rate = float(keras.random.uniform([], *FIRST_RATE)) if rate is None else rate
@@ -89,10 +100,11 @@ class MetaSGD(keras.Model):
         return call_tasks(self.network, weights, query_x, normalise_by=support_x)
 
     def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; in training transductive, as MAML."""
+        """Adapt to the support set, predict the queries; honest unless in training."""
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+        transductive = training and self.batch_norm == "transductive"
+        return self.predict_with(weights, inputs["query_x"], None if transductive else support_x)
 
     def learned_rates(self) -> dict[str, np.ndarray]:
         """alpha by the name of the weight it belongs to, in the shape of that weight."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import RunConfig, option
+from chapters.engine.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,25 @@ class SineOptions(InnerLoopOptions):
 
 
 @dataclass(frozen=True)
+class ToyOptions(InnerLoopOptions):
+    """The book's toy: points in 50 dimensions, labels 0 and 1, one layer."""
+
+    as_printed: bool = option(
+        False, "the book's generator: labels are coin flips, and a task has no identity"
+    )
+    shot: int = option(10, "support points (num_samples)", minimum=1)
+    query: int = option(10, "query points", minimum=1)
+    tasks: int = option(10, "tasks per outer step (num_tasks)", minimum=1)
+    inner_rate: float = option(1.0, "inner learning rate alpha", minimum=0.0)
+    learning_rate: float = option(0.01, "outer learning rate beta", minimum=0.0)
+    steps: int = option(10000, "outer steps (epochs)", minimum=1)
+    steps_per_epoch: int = option(1000, "outer steps between printed lines", minimum=1)
+    test_steps: int = option(1, "inner steps at test", minimum=0)
+    test_tasks: int = option(1000, "tasks of the test", minimum=2)
+    shown_steps: str = option("0,1,5,10", "inner steps after which the loss is reported")
+
+
+@dataclass(frozen=True)
 class AdaptationOptions(ImageOptions, InnerLoopOptions):
     """Learners that adapt by gradient steps, on images."""
 
@@ -120,3 +140,11 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
     inner_rate: float = option(0.4, "inner learning rate alpha", minimum=0.0)
     test_steps: int = option(3, "inner steps at test", minimum=0)
     columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training")
+
+
+def numbers(text: str) -> list[int]:
+    """``0,1,5,10`` -> numbers."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ConfigError(f"Expected whole numbers with commas between, found {text!r}.")
+    return [int(part) for part in parts]

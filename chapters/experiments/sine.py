@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine import objectives, script, strategies
-from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Evaluator, Score
 from chapters.engine.export import export
 from chapters.engine.loop import Loop
@@ -23,7 +22,7 @@ from chapters.engine.support import explain_divergence
 from chapters.experiments import networks, sine_pictures
 from chapters.experiments.adaptation import Method
 from chapters.experiments.baselines import FineTuning, joint_step
-from chapters.experiments.options import SineOptions
+from chapters.experiments.options import SineOptions, numbers
 from datasets.sinusoid import SineTasks
 
 FULL = (0.0, 2 * math.pi)
@@ -94,7 +93,7 @@ def run(
     Raises:
         ConfigError, DataError, RunError: options, data, or a training that diverges.
     """
-    shown = _numbers(config.shown_steps)
+    shown = numbers(config.shown_steps)
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
     training = sampler(config, 0, config.shot, config.query, config.tasks)
@@ -264,11 +263,3 @@ def _serve(learner):
         return {"query_y": learner({name: x[None] for name, x in task.items()})[0]}
 
     return serve
-
-
-def _numbers(text: str) -> list[int]:
-    """``0,1,5,10`` -> numbers."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
-        raise ConfigError(f"Expected whole numbers with commas between, found {text!r}.")
-    return [int(part) for part in parts]
