@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine import checkpoints
+from chapters.engine import checkpoints, configuration, script
 from chapters.engine.errors import RunError
+from chapters.engine.loop import Loop
+from chapters.engine.runs import RunFolder
+from chapters.engine.update import apply_gradients
+from datasets.sinusoid import SineTasks
 from tests.chapters.engine import tiny
+from tests.chapters.engine.children import Child
 from tests.chapters.engine.tiny import TinyConfig, make_loop
 
 
@@ -299,3 +304,145 @@ def test_one_trace_serves_all_epochs(loop_of):
     uneven = loop_of("s", config={"steps": 22, "steps_per_call": 3})
     uneven()  # 3 and 1 steps in each epoch of four, 2 in the last: one trace for each
     assert uneven._run_steps.experimental_get_tracing_count() == 3
+
+
+class Curves(SineTasks):
+    """Points of random curves, the same under XLA; those of batch ``bad`` are not numbers."""
+
+    bad = -1
+
+    def __call__(self, index):
+        inputs, y = super().__call__(index)
+        x, y = (tf.reshape(points, [-1, 1]) for points in (inputs["query_x"], y))
+        return x, tf.where(index == self.bad, np.nan, y)  # [item, 1]
+
+
+@pytest.fixture
+def curve_loop(tmp_path):
+    """Loops that fit a dense network to curves, all from the same random state."""
+
+    def make(folder, config=None, bad=-1, trace=None, **options):
+        keras.utils.set_random_seed(5)
+        config = TinyConfig(run=str(tmp_path / folder), **{"steps": 10, **(config or {})})
+        dense = [keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.layers.Input((1,)), *dense])
+        optimizer = keras.optimizers.Adam(0.01)
+        optimizer.build(model.trainable_variables)
+        curves = Curves(1, 10, tasks=2)
+        curves.bad = bad
+
+        def train_step(batch):
+            x, y = batch
+            if trace is not None:
+                trace.append(1)
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(x) - y) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            apply_gradients(optimizer, loss, gradients, model.trainable_variables)
+            return {"loss": loss}
+
+        return Loop(
+            train_step,
+            curves,
+            model=model,
+            optimizer=optimizer,
+            run=RunFolder.open(config, "tests.curves"),
+            steps=config.steps,
+            steps_per_epoch=config.steps_per_epoch,
+            steps_per_call=config.steps_per_call,
+            verbose=0,
+            **options,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("per_call", [1, 3])
+def test_xla_changes_neither_history_nor_weights(curve_loop, per_call):
+    """10 steps in epochs of 4: the last one is shorter, and 3 divides neither."""
+    plain = curve_loop("plain", {"steps_per_call": per_call})
+    compiled = curve_loop("compiled", {"steps_per_call": per_call}, xla=True)
+    history, other = plain(), compiled()
+    assert [row["step"] for row in other] == [4, 8, 10]
+    for a, b in zip(history, other, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    for a, b in zip(state(plain), state(compiled), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    assert int(compiled.optimizer.iterations) == 10
+
+
+def test_resumed_with_xla_the_run_ends_with_the_bits_of_an_unbroken_one(curve_loop):
+    unbroken = curve_loop("whole", {"steps_per_call": 4}, xla=True)
+    unbroken()
+    broken = curve_loop("broken", {"steps_per_call": 4}, xla=True)
+
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    broken.callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=stop))
+    with pytest.raises(KeyboardInterrupt):
+        broken()
+    again = curve_loop("broken", {"steps_per_call": 4, "resume": True}, xla=True)
+    again()
+    assert again.history[0] == broken.history[0]
+    assert without_time(again.history) == without_time(unbroken.history)
+    assert_same_bits(state(again), state(unbroken))
+
+
+@pytest.mark.parametrize("bad", [4, 5, 6, 7])
+def test_with_xla_a_step_that_is_not_finite_leaves_everything_as_before_it(curve_loop, bad):
+    """Four steps in one program: wherever the bad one stands, it and those after it do nothing."""
+    asked = []
+
+    def explain(index):
+        asked.append((index, state(loop)))
+        return " Because."
+
+    loop = curve_loop("bad", {"steps_per_call": 4}, bad=bad, xla=True, explain=explain)
+    sentence = f"not finite at step {bad} .batch index {bad}, seed 0.; .*step 4 are kept. Because."
+    with pytest.raises(RunError, match=sentence):
+        loop()
+    good = curve_loop("good", {"steps": bad, "steps_per_call": 4}, xla=True)
+    good()
+    assert_same_bits(state(loop), state(good))
+    assert [index for index, _ in asked] == [bad]
+    assert_same_bits(asked[0][1], state(good))  # what the explanation saw
+
+
+def test_without_xla_the_explanation_is_asked_too(curve_loop):
+    loop = curve_loop("r", {"steps_per_call": 4}, bad=6, explain=lambda index: f" It is {index}.")
+    with pytest.raises(RunError, match="not finite at step 6 .* kept. It is 6.$"):
+        loop()
+    silent = curve_loop("s", bad=6, explain=lambda index: "")
+    with pytest.raises(RunError, match="kept. Lower the learning rate, or look at that batch.$"):
+        silent()
+
+
+def test_xla_traces_once_per_number_of_steps_in_a_call(curve_loop):
+    """Epochs of 4 with 3 steps in a call: graphs of 3 and 1 steps, then of the last 2."""
+    trace = []
+    loop = curve_loop("r", {"steps": 22, "steps_per_call": 3}, xla=True, trace=trace)
+    traces = []
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: traces.append(len(trace))
+    )
+    loop.callbacks.append(count)
+    loop()
+    assert len(traces) == 6
+    assert traces[0] > 0 and len(set(traces[:5])) == 1  # no more until the last, shorter epoch
+    assert traces[5] > traces[4]
+
+
+def run_on_two_devices(folder):
+    """In a child: the tiny training with XLA on two devices."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    argv = ["--run", folder, "--strategy", "mirrored"]
+    script.run(lambda argv: make_loop(configuration.parse(tiny.SCRIPT, argv), xla=True), argv)
+
+
+def test_xla_on_two_devices_is_refused(tmp_path):
+    child = Child(tmp_path / "said.txt", run_on_two_devices, str(tmp_path / "r"))
+    assert child.wait() == 2
+    assert "error: Steps compiled with XLA run on one device; use --strategy none." in child.said
