@@ -165,6 +165,24 @@ def test_transductive_statistics_are_those_of_the_task():
     assert Evaluator(model, episodes, 1, "transductive")().mean == pytest.approx(expected)
 
 
+def test_a_plain_function_is_evaluated_like_a_model():
+    """And does itself what the regime says, which is only passed on into the score."""
+    episodes = sampler(0.5, tasks=5)
+    of_model = Evaluator(NearestMean(), episodes, 50, "stored")()
+    learner = NearestMean()
+    of_function = Evaluator(lambda inputs: learner(inputs), episodes, 50, "support")()
+    assert of_function == of_model._replace(batch_norm="support")
+
+
+def test_a_measure_of_ones_own_is_averaged():
+    def largest(query_y, prediction):
+        return tf.reduce_max(prediction, axis=[1, 2])  # [task]
+
+    right = tuple(range(5))
+    score = Evaluator(lambda x: 3.0 * x, KnownSampler(right), 5, measure=largest)()
+    assert (score.mean, score.interval) == (3.0, 0.0)
+
+
 def test_an_unknown_regime_is_refused():
     with pytest.raises(ValueError, match="'local'.*stored.*transductive"):
         Evaluator(NearestMean(), sampler(0.5), 4, batch_norm="local")
