@@ -9,7 +9,6 @@ from the textbook block are worth: no bias before batch normalisation, and its f
 """
 
 import argparse
-import time
 
 import keras
 import numpy as np
@@ -17,12 +16,11 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.ch03_prototypical import models
-from chapters.engine import script
+from chapters.engine import script, timing
 from chapters.engine.errors import ConfigError
 from chapters.engine.update import apply_gradients
 
 WAY, SHOT, QUERY, SIZE, CHANNELS, BLOCKS = 60, 5, 5, 28, 64, 4
-MATRIX = 2048
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -33,17 +31,16 @@ def main(argv: list[str] | None = None) -> None:
     if repeats < 1:
         raise ConfigError(f"--repeats is {repeats}; it must be at least 1.")
     print(f"Device: {script.prepare(seed=0)}. {WAY}-way {SHOT}-shot, {QUERY} queries per class.")
-    matrix = tf.random.uniform([MATRIX, MATRIX])
-    seconds = time_in_turns(
+    seconds = timing.time_in_turns(
         {
-            "matrix product": tf.function(lambda: tf.reduce_sum(matrix @ matrix)),
+            "matrix product": timing.matrix_product(),
             "textbook block": training_step(textbook_encoder(use_bias=True)),
             "without bias": training_step(textbook_encoder(use_bias=False)),
             "ours: and fused batch norm": training_step(models.get_embeddings((SIZE, SIZE, 1))),
         },
         repeats,
     )
-    speed = 2 * MATRIX**3 / np.median(seconds.pop("matrix product"))  # operations per second
+    speed = timing.matrix_speed(seconds.pop("matrix product"))
     operations = step_operations()
     bound = operations / speed
     print(f"Matrix product: {speed / 1e9:.0f} GFLOP/s; a step has {operations / 1e9:.1f} GFLOP.")
@@ -100,21 +97,7 @@ def training_step(encoder):
         apply_gradients(optimizer, loss, gradients, learner.trainable_variables)
         return loss
 
-    return step
-
-
-def time_in_turns(functions, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each call, in turns, so that a busy machine slows all alike."""
-    seconds = {name: [] for name in functions}
-    for function in functions.values():
-        for _ in range(2):  # the first traces, the second warms caches
-            function().numpy()
-    for _ in range(repeats):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            function().numpy()
-            seconds[name].append(time.perf_counter() - started)
-    return seconds
+    return lambda: step().numpy()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from chapters.experiments import images, networks, pictures
 from chapters.experiments.options import AdaptationOptions
 
 REGIMES = ("support", "transductive")
-CURVE_EPISODES = 100
+CURVE_EPISODES = 100  # of what is shown beside the result
+UNTRAINED = "untrained network, adapted"
 
 
 class Method(NamedTuple):
@@ -34,6 +35,7 @@ class Method(NamedTuple):
     learner: keras.Model
     optimizer: keras.Optimizer  # built
     step: Callable  # batch -> metrics
+    pictures: dict[str, Callable] = {}  # name -> function that draws a figure of its own
 
 
 def network(config: AdaptationOptions, image_shape) -> keras.Sequential:
@@ -98,7 +100,7 @@ def run(
     folder.weights(learner)
 
     untrained = build(config, data.image_shape).learner
-    contenders = {"untrained network, adapted": untrained, method.name: learner}
+    contenders = {UNTRAINED: untrained, method.name: learner}
     rows, figures = [], published if data.name == "omniglot" else {}
     for regime in REGIMES:
         scores = _scores(contenders, tests, config, regime)
@@ -122,6 +124,8 @@ def run(
     folder.figure("learning_curve", learning_curve(history))
     folder.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
     folder.figure("episode", pictures.episode(learner, task))
+    for name, draw in method.pictures.items():
+        folder.figure(name, draw())
     print(f"Weights, metrics and pictures are in {folder.path}.")
     if config.export and folder.chief:
         one = {name: x[0] for name, x in task.inputs.items()}
@@ -157,9 +161,13 @@ def _load(config: AdaptationOptions):
 
 
 def _scores(contenders, tests, config, regime):
+    def episodes(name):
+        few = min(CURVE_EPISODES, config.test_episodes)
+        return few if name == UNTRAINED else config.test_episodes
+
     return {
         name: {
-            column: evaluator(learner, sampler, config.test_episodes, config, regime)()
+            column: evaluator(learner, sampler, episodes(name), config, regime)()
             for column, sampler in tests.items()
         }
         for name, learner in contenders.items()

@@ -117,7 +117,9 @@ def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Meth
         },
     )
     folder.figure("learning_curve", _learning_curve(history))
-    print(f"Weights, metrics and picture are in {folder.path}.")
+    for name, draw in method.pictures.items():
+        folder.figure(name, draw())
+    print(f"Weights, metrics and pictures are in {folder.path}.")
 
 
 def _evaluator(learner, tasks, steps, measure, count) -> Evaluator:
