@@ -9,7 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- results ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-FRACTIONS = ("auc", "clip_auc", "loss")  # shown as they are; all other measures in %
+# Measures shown as they are; all others in %.
+PLAIN = re.compile(r"(clip_)?auc|loss(_.*)?|(mse|mae)_.*")
+REGIME = {"support": ", honest", "transductive": ", transductive"}
+STATISTICS = {
+    "stored": "batch norm with stored averages",
+    "support": "honest: batch norm with the support set's statistics",
+    "transductive": "transductive: with the queries' own",
+}
 
 
 def readmes() -> list[Path]:
@@ -35,48 +42,66 @@ def table(rows: list[dict[str, str]]) -> str:
     """Markdown: one line per name, data and method; one column per measure."""
     columns = list(dict.fromkeys(_column(row) for row in rows))
     lines: dict[tuple, dict[str, str]] = {}
+    several = len({row["name"] for row in rows}) > 1
     for row in rows:
         cells = lines.setdefault((row["name"], row["method"]), {})
         cells[_column(row)] = _cell(row)
         if row["published"]:
-            published = lines.setdefault((row["name"], "published"), {})
-            published[_column(row)] = f"{float(row['published']):.1f}"
+            paper = f"{row['method']}, published" if several else "published"
+            published = lines.setdefault((row["name"], paper), {})
+            published[_column(row)] = _figure(row)
     head = ["", *columns]
     body = [
         [method, *(cells.get(column, "-") for column in columns)]
         for (_, method), cells in lines.items()
     ]
-    footer = dict.fromkeys(map(_conditions, rows))
-    return "\n".join([_line(head), _line(["---"] * len(head)), *map(_line, body), "", *footer])
+    table = [_line(head), _line(["---"] * len(head)), *map(_line, body)]
+    return "\n".join([*table, "", *_footer(rows)])
 
 
-def _conditions(row: dict[str, str]) -> str:
-    """How the figures were measured, and the command that measures them again."""
-    parts = [f"{row['data']}, {row['split']} classes"]
+def _footer(rows: list[dict[str, str]]) -> list[str]:
+    """One sentence per name: how the figures were measured, and the command that repeats them."""
+    by_name: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_name.setdefault(row["name"], []).append(row)
+    return [_conditions(group) for group in by_name.values()]
+
+
+def _conditions(rows: list[dict[str, str]]) -> str:
+    row = rows[-1]  # baselines come first and may have fewer episodes
+    one, many = ("task", "tasks") if "_after_" in row["measure"] else ("class", "classes")
+    parts = [f"{row['data']}, {row['split']} {many}"]
     if row["generated"] == "True":
         parts.append("generated stand-in")
     if row["episodes"]:
         parts.append(f"{row['episodes']} episodes")
     if row["query"]:
-        parts.append(f"{row['query']} queries per class")
+        parts.append(f"{row['query']} queries per {one}")
     if row["runs"]:
         parts.append(f"{row['runs']} runs")
-    if row["batch_norm"]:
-        parts.append(f"batch norm with {row['batch_norm']} averages")
+    regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])
+    parts += [STATISTICS[regime] for regime in regimes]
     conditions = f"Mean ± 95 % interval; {', '.join(parts)}; seed {row['seed']}."
     return f"{conditions} `{row['command']}` ({row['minutes']} min of training on two cores)."
 
 
 def _column(row: dict[str, str]) -> str:
-    measure = row["measure"].replace("_", " ").replace("auc", "AUC")
+    measure = row["measure"].replace("_", " ").replace("auc", "AUC").replace("mse", "MSE")
+    measure = measure.replace("mae", "MAE")
     name = f"{row['way']}-way {row['shot']}-shot" if row["way"] else measure
-    return name if row["measure"] in FRACTIONS else f"{name} (%)"
+    name += REGIME.get(row["batch_norm"], "")
+    return name if PLAIN.fullmatch(row["measure"]) else f"{name} (%)"
 
 
 def _cell(row: dict[str, str]) -> str:
-    scale, digits = (1, 3) if row["measure"] in FRACTIONS else (100, 2)
+    scale, digits = (1, 3) if PLAIN.fullmatch(row["measure"]) else (100, 2)
     mean, interval = (scale * float(row[key]) for key in ("mean", "interval"))
     return f"{mean:.{digits}f} ± {interval:.{digits}f}"
+
+
+def _figure(row: dict[str, str]) -> str:
+    """A published figure, with as many digits as papers have."""
+    return f"{float(row['published']):.{2 if PLAIN.fullmatch(row['measure']) else 1}f}"
 
 
 def _line(cells: list[str]) -> str:

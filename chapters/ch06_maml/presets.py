@@ -94,6 +94,7 @@ SINE = {
     "quick": {},
     "maml_5shot": {"shot": 5, "query": 5, "test_shot": 5, "steps": 70000},
     "maml_10shot": {"steps": 70000},
+    "caml": {"method": "caml", "inner_rate": 1.0, "test_steps": 1, "steps": 50000},
     # The README "MAML in raw numpy": ten points of a curve, half of them for the inner step. It
     # leaves rates and widths open; these are the paper's.
     "raw_numpy": {"shot": 5, "query": 5, "steps": 10000},
