@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")  # files only: no display is needed
 
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib import ticker  # noqa: E402
 
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.grid": False})
 
@@ -23,5 +24,14 @@ def learning_curve(history, left: str = "loss", right: str = "accuracy"):
             if key in history[0]:
                 axis.plot(steps, [row[key] for row in history], label=label, marker=".")
         axis.set(xlabel="step", ylabel=name)
+        axis.locator_params(axis="x", nbins=5)
         axis.legend(frameon=False)
     return figure
+
+
+def log_scale(axis) -> None:
+    """A logarithmic y axis whose ticks are plain numbers: 0.2 instead of 2 x 10^-1."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axis.yaxis.set_minor_formatter(ticker.NullFormatter())

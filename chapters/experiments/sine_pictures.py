@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.figures import plt
+from chapters.engine.figures import log_scale, plt
 from datasets.sinusoid import SineTasks
 
 
@@ -58,7 +58,8 @@ def error_by_steps(scores: dict):
         (line,) = axis.plot(list(by_steps), means, marker=".", label=name)
         low = np.maximum(means - width, means / 10)
         axis.fill_between(list(by_steps), low, means + width, color=line.get_color(), alpha=0.2)
-    axis.set(xlabel="inner steps", ylabel="error on query points", yscale="log")
+    axis.set(xlabel="inner steps", ylabel="error on query points")
+    log_scale(axis)
     axis.legend(frameon=False, fontsize=8)
     return figure
 
@@ -69,6 +70,7 @@ def learning_curve(history):
     steps = [row["step"] for row in history]
     axis.plot(steps, [row["loss"] for row in history], label="training, steps of training")
     axis.plot(steps, [row["val_error"] for row in history], label="validation, steps of the test")
-    axis.set(xlabel="outer step", ylabel="error on query points", yscale="log")
+    axis.set(xlabel="outer step", ylabel="error on query points")
+    log_scale(axis)
     axis.legend(frameon=False, fontsize=8)
     return figure

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 
 import keras
-import matplotlib.ticker
 
 from chapters.engine import objectives, script
 from chapters.engine.evaluation import Evaluator, Score
@@ -186,8 +185,6 @@ def _learning_curve(history):
     axis.plot(steps, [row["loss"] for row in history], marker=".", label="training")
     axis.plot(steps, [row["val_loss"] for row in history], marker=".", label="fresh tasks")
     axis.axhline(FLOOR, color="0.6", linestyle=":", label="ln 2, knowing nothing")
-    axis.set(xlabel="epoch", ylabel="query loss after adapting", yscale="log")
-    axis.yaxis.set_major_formatter(matplotlib.ticker.ScalarFormatter())
-    axis.yaxis.set_minor_formatter(matplotlib.ticker.ScalarFormatter())
+    axis.set(xlabel="epoch", ylabel="query loss after adapting")
     axis.legend(frameon=False, fontsize=8)
     return figure
