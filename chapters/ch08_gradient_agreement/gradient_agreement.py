@@ -36,6 +36,16 @@ def agreement_weights(g):
     return tf.stop_gradient(w)
 
 
+def equal_weights(g):
+    """1 / n for each task, whatever its direction: MAML or Reptile as they were, to compare with.
+
+    Args:
+        g: as for ``agreement_weights``; only its shape and type count.
+    """
+    tasks = tf.shape(g)[0]
+    return tf.fill([tasks], 1 / tf.cast(tasks, g.dtype))  # [task]
+
+
 class GradientAgreement(keras.Model):
     """A network that is adapted to each task before it predicts, as by MAML or Reptile.
 
@@ -133,7 +143,7 @@ class GradientAgreement(keras.Model):
         return f"rate {self.inner_rate:g}"
 
 
-def maml_step(learner, optimizer, mapping):
+def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
     """The outer step with MAML: ``step(batch)`` -> loss, measures, smallest and largest weight.
 
     The book writes MAML's step as a sum over tasks, ours is a mean. With perfect agreement the
@@ -144,6 +154,10 @@ def maml_step(learner, optimizer, mapping):
         optimizer: of ``learner.trainable_variables``.
         mapping: one of ``chapters.engine.mapping.MODES``; the gradients of all tasks are kept in
             both, since the weights are known only when all tasks are.
+        weigh: ``agreement_weights`` or ``equal_weights``.
+        odd: that many tasks at the end of a batch are odd ones (``outliers``); the result then
+            has the mean weight of these and of the others, and the smallest and the largest of
+            the others.
 
     Raises:
         RunError: more than one device.
@@ -164,10 +178,10 @@ def maml_step(learner, optimizer, mapping):
         return _moved(theta, adapted), gradients, losses, measures(query_y, prediction)
 
     # theta <- theta - beta sum_i w_i grad_theta L_Ti(f_theta'_i)
-    return _weighted_step(directions, learner, optimizer, mapping)
+    return _weighted_step(directions, learner, optimizer, mapping, weigh, odd)
 
 
-def reptile_step(learner, optimizer, mapping):
+def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
     """The outer step with Reptile; arguments, result and errors as for ``maml_step``.
 
     The queries only tell the loss. With ``keras.optimizers.SGD`` the learning rate is epsilon.
@@ -183,10 +197,10 @@ def reptile_step(learner, optimizer, mapping):
         return moved, moved, losses, measures(query_y, prediction)
 
     # theta <- theta + epsilon sum_i w_i (theta'_i - theta)
-    return _weighted_step(directions, learner, optimizer, mapping)
+    return _weighted_step(directions, learner, optimizer, mapping, weigh, odd)
 
 
-def _weighted_step(directions, learner, optimizer, mapping):
+def _weighted_step(directions, learner, optimizer, mapping, weigh, odd):
     _refuse_replicas()
     if mapping not in MODES:
         raise ValueError(f"mapping is {mapping!r}; it must be one of {', '.join(MODES)}")
@@ -195,16 +209,25 @@ def _weighted_step(directions, learner, optimizer, mapping):
     def step(batch):
         _refuse_replicas()
         moved, vectors, losses, metrics = of_tasks(batch)  # all [task, ...]
-        w = agreement_weights(_flat(moved))  # [task]
+        w = weigh(_flat(moved))  # [task]
         # The weighted sum of vectors, not of their sums over parameters (E8.2), and not divided by
         # the number of tasks, for which w accounts (E8.3).
         update = [tf.tensordot(w, v, 1) for v in vectors]
         loss = tf.reduce_mean(losses)
         apply_gradients(optimizer, loss, update, learner.trainable_variables)
-        weights = {"weight_min": tf.reduce_min(w), "weight_max": tf.reduce_max(w)}
-        return {"loss": loss, **tf.nest.map_structure(tf.reduce_mean, metrics), **weights}
+        return {"loss": loss, **tf.nest.map_structure(tf.reduce_mean, metrics), **_told(w, odd)}
 
     return step
+
+
+def _told(w, odd):
+    """What is logged about the weights [task] of a batch."""
+    others = w[: len(w) - odd]
+    told = {"weight_min": tf.reduce_min(others), "weight_max": tf.reduce_max(others)}
+    if odd:
+        told["weight_others"] = tf.reduce_mean(others)
+        told["weight_odd"] = tf.reduce_mean(w[len(w) - odd :])
+    return told
 
 
 def _one_at_a_time(function):

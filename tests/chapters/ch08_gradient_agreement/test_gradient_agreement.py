@@ -1,5 +1,6 @@
 """Gradient agreement: weights, steps, what they reduce to, and the errata of chapter 8."""
 
+import functools
 from types import SimpleNamespace
 
 import keras
@@ -9,10 +10,10 @@ import tensorflow as tf
 
 from chapters.ch06_maml import maml
 from chapters.ch06_maml.maml import MAML
-from chapters.ch08_gradient_agreement import gradient_agreement
 from chapters.ch08_gradient_agreement.gradient_agreement import (
     GradientAgreement,
     agreement_weights,
+    equal_weights,
     maml_step,
     reptile_step,
 )
@@ -226,41 +227,37 @@ def test_perfect_agreement_is_mamls_mean():
     assert_close(step_gradient(maml_step, model, batch), expected, 1e-12)
 
 
-@pytest.fixture
-def equal_weights(monkeypatch):
-    """Every task counts 1 / n, whatever its direction."""
-    monkeypatch.setattr(
-        gradient_agreement,
-        "agreement_weights",
-        lambda g: tf.fill([g.shape[0]], tf.constant(1 / g.shape[0], g.dtype)),
-    )
+def equally(train_step):
+    """The step in which every task counts 1 / n, whatever its direction."""
+    return functools.partial(train_step, weigh=equal_weights)
 
 
 @pytest.mark.parametrize("first_order", [False, True])
 @pytest.mark.parametrize("mapping", MODES)
-def test_with_equal_weights_the_gradient_is_mamls(equal_weights, mapping, first_order):
+def test_with_equal_weights_the_gradient_is_mamls(mapping, first_order):
     network, batch = tanh_network(), regression()
     options = {"inner_steps": 2, "first_order": first_order}
     expected = step_gradient(
         maml.train_step, MAML(network, squared_error, 0.2, **options), batch, mapping
     )
-    found = step_gradient(maml_step, learner(network, **options), batch, mapping)
+    found = step_gradient(equally(maml_step), learner(network, **options), batch, mapping)
     assert_close(found, expected, 1e-12)
 
 
 @pytest.mark.parametrize("batch_norm", ["transductive", "support"])
-def test_in_both_batch_norm_regimes_equal_weights_are_maml(equal_weights, batch_norm):
+def test_in_both_batch_norm_regimes_equal_weights_are_maml(batch_norm):
     layers = [keras.layers.Input((2,)), keras.layers.Dense(5), keras.layers.BatchNormalization()]
     network = keras.Sequential([*layers, keras.layers.Activation("tanh"), keras.layers.Dense(1)])
     options, batch = {"batch_norm": batch_norm}, regression()
     plain = MAML(network, squared_error, 0.2, **options)
     expected = step_gradient(maml.train_step, plain, batch)
-    assert differ(step_gradient(maml_step, learner(network, **options), batch), expected) < 1e-12
+    found = step_gradient(equally(maml_step), learner(network, **options), batch)
+    assert differ(found, expected) < 1e-12
 
 
-def test_with_equal_weights_reptile_moves_to_the_mean(equal_weights):
+def test_with_equal_weights_reptile_moves_to_the_mean():
     model, batch = learner(inner_steps=2), regression()
-    found = step_gradient(reptile_step, model, batch)
+    found = step_gradient(equally(reptile_step), model, batch)
     mean = flat_moves(model, batch).mean(axis=0, keepdims=True)
     assert_close(found, weighted(np.ones(1), mean, found), 1e-12)
 
@@ -298,6 +295,17 @@ def test_both_mappings_give_the_same_step_and_metrics(train_step):
     assert float(results[0]["weight_max"]) == pytest.approx(w.max())
     for name, value in results[0].items():
         np.testing.assert_allclose(value, results[1][name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("train_step", STEPS)
+def test_the_weights_of_odd_tasks_are_told_apart(train_step):
+    model, batch = learner(), regression()
+    w = model.agreement(batch[0]).numpy()
+    told = train_step(model, keras.optimizers.SGD(0.0), "batched", odd=1)(batch)
+    assert float(told["weight_odd"]) == pytest.approx(w[2])
+    assert float(told["weight_others"]) == pytest.approx(w[:2].mean())
+    assert float(told["weight_min"]) == pytest.approx(w[:2].min())
+    assert float(told["weight_max"]) == pytest.approx(w[:2].max())
 
 
 @pytest.mark.parametrize("train_step", STEPS)
