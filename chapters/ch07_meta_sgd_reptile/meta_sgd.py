@@ -33,6 +33,8 @@ class MetaSGD(keras.Model):
         rate: where all rates start; drawn from ``FIRST_RATE`` with Keras' random seed when None.
         inner_steps: inner steps in training, with the same rates at each; one in the paper.
         test_steps: inner steps otherwise; as in training when None.
+        first_order: take the inner gradients as constants, as first-order MAML; after one step
+            alpha's gradient is the same.
         batch_norm: statistics for the queries in training: ``transductive``, those of the queries
             as in the paper, or ``support``, those of the support set.
     """
@@ -44,11 +46,12 @@ class MetaSGD(keras.Model):
         rate=None,
         inner_steps=1,
         test_steps=None,
+        first_order=False,
         batch_norm="transductive",
     ):
         super().__init__()
         self.network, self.objective, self.inner_steps = network, objective, inner_steps
-        self.batch_norm = batch_norm
+        self.first_order, self.batch_norm = first_order, batch_norm
         self.test_steps = inner_steps if test_steps is None else test_steps
         # Positive: the book's rates from N(0, 1) send half of the weights uphill (E7.2).
         rate = float(keras.random.uniform([], *FIRST_RATE)) if rate is None else rate
@@ -69,6 +72,8 @@ class MetaSGD(keras.Model):
             tape.watch(weights)
             losses = self.objective(support_y, call_tasks(self.network, weights, support_x))
         gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
+        if self.first_order:
+            gradients = [tf.stop_gradient(gradient) for gradient in gradients]
         # theta'_i = theta - alpha o grad_theta L_Ti(theta; support)
         return [
             w - alpha * gradient

@@ -84,9 +84,9 @@ class SineOptions(InnerLoopOptions):
     activation: str = option("relu", "of the hidden layers", choices=("relu", "tanh"))
     init: str = option(
         "glorot",
-        "first weights: Keras' glorot, or the blog's: uniform to 1 in the first layer, then to "
-        "1/sqrt(inputs)",
-        choices=("glorot", "blog"),
+        "first weights: Keras' glorot; pytorch's, uniform to 1/sqrt(inputs of the layer), biases "
+        "too; the blog's, the same without biases",
+        choices=("glorot", "pytorch", "blog"),
     )
     objective: str = option(
         "squared_error", "loss of a task", choices=("squared_error", "absolute_error")

@@ -7,7 +7,7 @@ are fine-tuned at the rate that suits them best on validation curves.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -53,10 +53,13 @@ def network(config: SineOptions) -> keras.Sequential:
     """The network that every method starts from."""
     hidden = [int(units) for units in config.hidden.split(",")]
     built = networks.mlp(1, 1, hidden, config.activation)
-    if config.init == "blog":
-        for number, kernel in enumerate(built.trainable_variables[::2]):
-            limit = 1.0 if number == 0 else 1 / math.sqrt(kernel.shape[0])
+    if config.init != "glorot":
+        weights = built.trainable_variables
+        for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+            limit = 1 / math.sqrt(kernel.shape[0])
             kernel.assign(tf.random.uniform(kernel.shape, -limit, limit))
+            if config.init == "pytorch":
+                bias.assign(tf.random.uniform(bias.shape, -limit, limit))
     return built
 
 
@@ -82,6 +85,7 @@ def run(
     script_name: str,
     build: Callable[[SineOptions], Method],
     published: dict[str, dict[str, float]] | None = None,
+    rivals: Sequence[Callable[[SineOptions], Method]] = (),
 ) -> None:
     """The whole experiment, from data to pictures.
 
@@ -90,6 +94,7 @@ def run(
         script_name: module name of the script.
         build: options -> Method.
         published: name of a paper's row -> number of inner steps as text -> its error.
+        rivals: options -> Method, to be trained on the same tasks from the same first weights.
 
     Raises:
         ConfigError, DataError, RunError: options, data, or a training that diverges.
@@ -106,27 +111,35 @@ def run(
 
     with strategy.scope():
         method = build(config)
-    learner = method.learner
+    learner, training = method.learner, method.training_tasks(training)
     loop = _loop(
         config, folder, method, training, validation, strategy, test_steps=learner.test_steps
     )
     history = loop()
     folder.weights(learner)
 
+    others = {}
+    for build_rival in rivals:
+        rival = _train_rival(config, folder, build_rival, training, validation)
+        others[rival.name] = rival.learner
     print("\nJoint training of the same network on the same curves, to compare with.")
     joint = _train_joint(config, folder, training, validation)
     random = FineTuning(network(config), learner.objective, 0.0)
     for tuned in (joint, random):
         _choose_rate(tuned, validation, max(shown))
 
-    contenders = {method.name: learner, JOINT: joint, RANDOM: random}
+    contenders = {method.name: learner, **others, JOINT: joint, RANDOM: random}
     scores = _scores(contenders, test, config, shown)
-    print(_table(scores, shown, config, published or {}))
+    paired = {
+        f"{name} minus {method.name}": _differences(other, learner, test, config, shown)
+        for name, other in others.items()
+    }
+    print(_table(scores | paired, shown, config, published or {}))
     print(f"Fine-tuned at rates {joint.rate:g} and {random.rate:g}, best on validation curves.")
     folder.json(
         "metrics.json",
         {
-            "results": _rows(scores, config, method.name, published or {}),
+            "results": _rows(scores | paired, config, method.name, published or {}),
             "parameters": learner.count_params(),
             "steps": loop.step,
             "train_seconds": round(loop.seconds, 1),
@@ -138,6 +151,8 @@ def run(
     folder.figure("fits", sine_pictures.fits(contenders, two, shown))
     for name, draw in method.pictures.items():
         folder.figure(name, draw())
+    for name, draw in method.training_pictures.items():
+        folder.figure(name, draw(history, training))
     print(f"Weights, metrics and pictures are in {folder.path}.")
     if config.export and folder.chief:
         inputs, _ = test(0)
@@ -176,6 +191,16 @@ def _loop(config, folder, method, training, validation, strategy=None, test_step
     )
 
 
+def _train_rival(config, folder, build, training, validation) -> Method:
+    """Another method, on the same tasks from the same first weights."""
+    keras.utils.set_random_seed(config.seed)
+    rival = build(config)
+    print(f"\n{rival.name}, trained on the same tasks, to compare with.")
+    steps = rival.learner.test_steps
+    _loop(config, folder.sub(rival.name), rival, training, validation, test_steps=steps)()
+    return rival
+
+
 def _train_joint(config, folder, training, validation) -> FineTuning:
     """The same network, trained on all curves as if they were one task."""
     learner = FineTuning(network(config), objectives.OBJECTIVES[config.objective], 0.0)
@@ -207,6 +232,26 @@ def _scores(contenders, test, config, shown) -> dict[str, dict[int, Score]]:
 
     objective = objectives.OBJECTIVES[config.objective]
     return scores | {ZERO: {0: Evaluator(zero, test, config.test_tasks, measure=objective)()}}
+
+
+def _differences(one, other, test, config, shown) -> dict[int, Score]:
+    """Error of one learner minus that of another, curve by curve."""
+
+    def after(steps):
+        def predict(inputs):
+            support = inputs["support_x"], inputs["support_y"]
+            return [
+                learner.predict_with(learner.adapt(*support, steps), inputs["query_x"])
+                for learner in (one, other)
+            ]
+
+        def difference(query_y, predictions):
+            first, second = (one.objective(query_y, prediction) for prediction in predictions)
+            return first - second  # [task]
+
+        return Evaluator(predict, test, config.test_tasks, measure=difference)
+
+    return {steps: after(steps)() for steps in shown}
 
 
 def _describe(config) -> str:

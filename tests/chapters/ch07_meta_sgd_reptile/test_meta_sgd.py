@@ -255,3 +255,14 @@ def test_support_set_that_does_not_fit_is_one_sentence():
     learner, (inputs, _) = MetaSGD(network(), squared_error), regression(inputs=3)
     with pytest.raises(RunError, match="support_x has items of shape"):
         learner.adapt(inputs["support_x"], inputs["support_y"])
+
+
+def test_first_order_drops_the_hessian_and_keeps_the_gradient_of_alpha(float64):
+    learner = uneven(MetaSGD(network(), squared_error, first_order=True))
+    batch = regression(tasks=1)
+    ours = gradient_of(meta_sgd.train_step, learner, batch)
+    g0, g1 = g0_and_g1(learner, batch)
+    theta = [ours[v.path] for v in learner.network.trainable_variables]
+    assert relative_error(theta, g1) < 1e-12
+    alpha = [ours[rate.path] for rate in learner.rates]
+    assert relative_error(alpha, [-a * b for a, b in zip(g0, g1, strict=True)]) < 1e-12

@@ -339,3 +339,20 @@ def test_e7_11_no_input_is_without_gradient_at_the_start():
     for variable in model.trainable_variables:
         variable.assign(rng.uniform(size=variable.shape))
     assert share_of_zero_gradients(model) > 0.5
+
+
+def test_e7_17_theta_moves_after_the_inner_loop_and_not_within(float64):
+    learner = Reptile(network(), squared_error, 0.05, inner_steps=4)
+    batch = regression(tasks=1)
+    ours = movement(learner, [batch], epsilon=0.25)
+    start = [v.numpy() for v in learner.trainable_variables]
+    end = adapt(learner, batch)
+    moved = [0.25 * (e[0].numpy() - s) for e, s in zip(end, start, strict=True)]
+    assert relative_error([ours], moved) < 1e-12
+    # As listed in full: theta is drawn after every inner step towards weights that go on alone.
+    listed = start
+    for steps in range(1, 5):
+        weights = adapt(learner, batch, steps)
+        listed = [s + 0.25 * (w[0].numpy() - s) for s, w in zip(listed, weights, strict=True)]
+    listed = [n - s for n, s in zip(listed, start, strict=True)]
+    assert relative_error([ours], listed) > 0.1
