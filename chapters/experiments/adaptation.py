@@ -36,6 +36,12 @@ class Method(NamedTuple):
     optimizer: keras.Optimizer  # built
     step: Callable  # batch -> metrics
     pictures: dict[str, Callable] = {}  # name -> function that draws a figure of its own
+    training_pictures: dict[str, Callable] = {}  # the same of (rows of the loop, training tasks)
+    corrupt: Callable | None = None  # sampler -> sampler that spoils some of the training tasks
+
+    def training_tasks(self, sampler):
+        """The tasks this method is trained on."""
+        return self.corrupt(sampler) if self.corrupt else sampler
 
 
 def network(config: AdaptationOptions, image_shape) -> keras.Sequential:
@@ -78,7 +84,7 @@ def run(
 
     with strategy.scope():
         method = build(config, data.image_shape)
-    learner = method.learner
+    learner, training = method.learner, method.training_tasks(training)
     print(f"{method.name}: {learner.count_params()} parameters, {learner.describe_rate()}.")
     validate = evaluator(learner, validation, config.validation_episodes, config, config.batch_norm)
     loop = Loop(
@@ -126,6 +132,8 @@ def run(
     folder.figure("episode", pictures.episode(learner, task))
     for name, draw in method.pictures.items():
         folder.figure(name, draw())
+    for name, draw in method.training_pictures.items():
+        folder.figure(name, draw(history, training))
     print(f"Weights, metrics and pictures are in {folder.path}.")
     if config.export and folder.chief:
         one = {name: x[0] for name, x in task.inputs.items()}

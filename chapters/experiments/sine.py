@@ -7,7 +7,7 @@ are fine-tuned at the rate that suits them best on validation curves.
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -85,7 +85,7 @@ def run(
     script_name: str,
     build: Callable[[SineOptions], Method],
     published: dict[str, dict[str, float]] | None = None,
-    rivals: Sequence[Callable[[SineOptions], Method]] = (),
+    rival: Callable[[SineOptions], Method] | None = None,
 ) -> None:
     """The whole experiment, from data to pictures.
 
@@ -94,7 +94,7 @@ def run(
         script_name: module name of the script.
         build: options -> Method.
         published: name of a paper's row -> number of inner steps as text -> its error.
-        rivals: options -> Method, to be trained on the same tasks from the same first weights.
+        rival: options -> Method, trained on the same tasks from the same first weights.
 
     Raises:
         ConfigError, DataError, RunError: options, data, or a training that diverges.
@@ -118,21 +118,22 @@ def run(
     history = loop()
     folder.weights(learner)
 
-    others = {}
-    for build_rival in rivals:
-        rival = _train_rival(config, folder, build_rival, training, validation)
-        others[rival.name] = rival.learner
+    trained = [method]
+    if rival:
+        trained.append(_train_rival(config, folder, rival, training, validation))
     print("\nJoint training of the same network on the same curves, to compare with.")
     joint = _train_joint(config, folder, training, validation)
     random = FineTuning(network(config), learner.objective, 0.0)
     for tuned in (joint, random):
         _choose_rate(tuned, validation, max(shown))
 
-    contenders = {method.name: learner, **others, JOINT: joint, RANDOM: random}
+    contenders = {one.name: one.learner for one in trained} | {JOINT: joint, RANDOM: random}
     scores = _scores(contenders, test, config, shown)
     paired = {
-        f"{name} minus {method.name}": _differences(other, learner, test, config, shown)
-        for name, other in others.items()
+        f"{other.name} minus {method.name}": _differences(
+            other.learner, learner, test, config, shown
+        )
+        for other in trained[1:]
     }
     print(_table(scores | paired, shown, config, published or {}))
     print(f"Fine-tuned at rates {joint.rate:g} and {random.rate:g}, best on validation curves.")
@@ -197,7 +198,7 @@ def _train_rival(config, folder, build, training, validation) -> Method:
     rival = build(config)
     print(f"\n{rival.name}, trained on the same tasks, to compare with.")
     steps = rival.learner.test_steps
-    _loop(config, folder.sub(rival.name), rival, training, validation, test_steps=steps)()
+    _loop(config, folder.sub("rival"), rival, training, validation, test_steps=steps)()
     return rival
 
 

@@ -80,7 +80,7 @@ def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Meth
     print(f"{config.tasks} tasks of {config.shot} + {config.query} points, {kind}.")
 
     method = build(config)
-    learner = method.learner
+    learner, training = method.learner, method.training_tasks(training)
     untrained = build(config).learner
     validate = _evaluator(learner, validation, config.test_steps, learner.objective, 200)
     loop = Loop(
@@ -118,6 +118,8 @@ def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Meth
     folder.figure("learning_curve", _learning_curve(history))
     for name, draw in method.pictures.items():
         folder.figure(name, draw())
+    for name, draw in method.training_pictures.items():
+        folder.figure(name, draw(history, training))
     print(f"Weights, metrics and pictures are in {folder.path}.")
 
 
