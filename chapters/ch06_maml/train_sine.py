@@ -11,7 +11,7 @@ from chapters.engine import configuration, script
 from chapters.engine.objectives import OBJECTIVES
 from chapters.experiments import sine
 from chapters.experiments.adaptation import Method
-from chapters.experiments.options import outer_rate
+from chapters.experiments.options import numbers, outer_rate
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,8 +24,7 @@ def build(config) -> Method:
     """The learner of ``--method``, its optimizer and its training step."""
     if config.method == "caml":
         name, module, learner_class = "CAML", caml, caml.CAML
-        hidden = [int(units) for units in config.hidden.split(",")]
-        network = caml.sine_network(config.context, hidden)
+        network = caml.sine_network(config.context, numbers(config.hidden, "--hidden", 1))
     else:
         name, module, learner_class = "MAML", maml, maml.MAML
         network = sine.network(config)

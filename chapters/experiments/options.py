@@ -142,9 +142,11 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
     columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training")
 
 
-def numbers(text: str) -> list[int]:
-    """``0,1,5,10`` -> numbers."""
+def numbers(text: str, flag: str, least: int = 0) -> list[int]:
+    """``0,1,5,10`` -> numbers; ConfigError names the option ``flag`` that does not fit."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
-        raise ConfigError(f"Expected whole numbers with commas between, found {text!r}.")
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise ConfigError(
+            f"{flag} is {text!r}; expected whole numbers of at least {least} with commas between."
+        )
     return [int(part) for part in parts]

@@ -51,8 +51,7 @@ MEASURE = {"squared_error": "mse", "absolute_error": "mae"}
 
 def network(config: SineOptions) -> keras.Sequential:
     """The network that every method starts from."""
-    hidden = [int(units) for units in config.hidden.split(",")]
-    built = networks.mlp(1, 1, hidden, config.activation)
+    built = networks.mlp(1, 1, numbers(config.hidden, "--hidden", 1), config.activation)
     if config.init != "glorot":
         weights = built.trainable_variables
         for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
@@ -99,7 +98,7 @@ def run(
     Raises:
         ConfigError, DataError, RunError: options, data, or a training that diverges.
     """
-    shown = numbers(config.shown_steps)
+    shown = numbers(config.shown_steps, "--shown-steps")
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
     training = sampler(config, 0, config.shot, config.query, config.tasks)

@@ -68,7 +68,7 @@ def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Meth
     Raises:
         ConfigError, DataError, RunError: options, or a training that diverges.
     """
-    shown = numbers(config.shown_steps)
+    shown = numbers(config.shown_steps, "--shown-steps")
     device = script.prepare(config.seed)
     printed = {"dim": DIM, "as_printed": config.as_printed}
     training = HyperplaneTasks(config.shot, config.query, config.tasks, config.seed, **printed)

@@ -1,0 +1,148 @@
+"""Few-shot images: columns, data of the user's own, samplers, tables."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chapters.engine.errors import ConfigError
+from chapters.engine.evaluation import Score
+from chapters.experiments import images
+from chapters.experiments.images import Column
+from chapters.experiments.options import ImageOptions
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+
+
+def blots(**splits):
+    """A data set of black pictures; ``splits`` name how many classes of 6 items each split has."""
+    classes = sum(splits.values())
+    item_class = np.repeat(np.arange(classes), 6).astype(np.int32)
+    items = np.zeros([len(item_class), 8, 8], np.uint8)
+    ends = np.cumsum(list(splits.values()))
+    parts = zip(splits, ends, strict=True)
+    named = {name: np.arange(end - splits[name], end) for name, end in parts}
+    return Dataset("blots", items, item_class, tuple(map(str, range(classes))), named)
+
+
+def write_folder(folder, classes, items=4):
+    rng = np.random.default_rng(0)
+    for k in range(classes):
+        (folder / f"c{k}").mkdir(parents=True)
+        for number in range(items):
+            pixels = rng.integers(0, 256, [20, 24], dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"c{k}/{number}.png")
+    return str(folder)
+
+
+def test_columns_are_read_and_written():
+    assert images.parse_columns("5w1s, 20w5s") == [Column(5, 1), Column(20, 5)]
+    assert str(Column(20, 5)) == "20w5s"
+
+
+@pytest.mark.parametrize("part", ["5x1s", "5w1", "w1s", "5ws", "-5w1s", "", "5w1ss"])
+def test_a_column_that_does_not_fit_is_named(part):
+    with pytest.raises(ConfigError, match=f"--columns has {part!r}; expected <way>w<shot>s"):
+        images.parse_columns(f"5w1s,{part}")
+
+
+def test_known_sets_are_loaded_as_the_options_say_and_the_options_stay(monkeypatch):
+    calls = []
+    monkeypatch.setattr(images.datasets, "load", lambda *name, **options: calls.append(options))
+    asked = ImageOptions(data="strokes", image_size=20, data_root="here", offline=True)
+    assert images.load(asked) == (None, asked)
+    assert calls == [{"size": 20, "root": "here", "offline": True}]
+
+
+def test_data_that_is_neither_known_nor_a_folder_is_refused():
+    with pytest.raises(ConfigError, match="'omniglott' is neither a folder.*mean 'omniglot'"):
+        images.load(ImageOptions(data="omniglott"))
+
+
+def test_options_shrink_to_what_a_folder_holds(tmp_path):
+    """Ten classes of four pictures: six, two and two; shot and queries share the four."""
+    folder = write_folder(tmp_path, classes=10)
+    config = ImageOptions(data=folder, way=20, shot=5, query=5, columns="5w1s,2w2s,2w4s")
+    data, fitted = images.load(config)
+    assert {split: len(data.classes(split)) for split in ("train", "val", "test")} == {
+        "train": 6, "val": 2, "test": 2
+    }  # fmt: skip
+    assert (fitted.way, fitted.shot, fitted.query) == (6, 3, 1)
+    assert (fitted.columns, fitted.test_query) == ("2w2s", 2)  # the column that can be drawn
+    assert not fitted.rotations
+    training, validation, tests = images.samplers(data, fitted, validation_way=5)
+    assert training(0)[0]["support_x"].shape == (1, 6 * 3, 28, 28, 1)
+    assert validation(0)[0]["support_x"].shape == (1, 2 * 2, 28, 28, 1)
+    assert tests[Column(2, 2)](0)[0]["query_x"].shape == (1, 2 * 2, 28, 28, 1)
+
+
+def test_without_a_column_that_fits_the_test_is_the_largest_there_is(tmp_path):
+    _, fitted = images.load(ImageOptions(data=write_folder(tmp_path, 6), columns="5w1s"))
+    assert fitted.columns == "2w1s"
+
+
+def test_a_folder_with_too_few_classes_is_refused(tmp_path):
+    with pytest.raises(DataError, match="has 5 class folder.*6 are needed"):
+        images.load(ImageOptions(data=write_folder(tmp_path, 5)))
+
+
+def test_turned_classes_count_four_times():
+    data = blots(train=5, val=3, test=2)
+    assert images.available(data, "val", rotations=False) == 3
+    assert images.available(data, "val", rotations=True) == 12
+
+
+def test_samplers_draw_each_from_its_split():
+    """No class of training, validation and test is the same."""
+    data = blots(train=5, val=3, test=4)
+    config = ImageOptions(
+        data="blots", rotations=False, way=4, query=2, tasks=3, columns="3w1s,2w2s", test_query=3
+    )
+    training, validation, tests = images.samplers(data, config, validation_way=5, tasks=2)
+    sizes = {name: (s.name, s.way, s.shot, s.query, s.tasks) for name, s in (
+        ("training", training), ("validation", validation), *tests.items())}  # fmt: skip
+    assert sizes == {
+        "training": ("blots/train", 4, 1, 2, 3),
+        "validation": ("blots/val", 3, 1, 2, 2),  # there are no more than three
+        Column(3, 1): ("blots/test", 3, 1, 3, 2),
+        Column(2, 2): ("blots/test", 2, 2, 3, 2),
+    }
+    assert images.example(data, config, query=2).query_x.shape[:2] == (1, 3 * 2)
+    assert images.example(data, config, query=9).query_x.shape[:2] == (1, 3 * 3)
+
+
+SCORES = {
+    "ours": {Column(5, 1): Score(0.5, 0.01, 99, 7, "support")},
+    "untrained": {Column(5, 1): Score(0.2, 0.02, 50, 7, "support")},
+}
+CONFIG = ImageOptions(data="blots", rotations=False, test_episodes=99, test_query=3)
+
+
+def test_the_table_names_its_conditions():
+    text = images.table(SCORES, {"paper": {"5w1s": 98.7}}, blots(test=4), CONFIG)
+    for part in ("4 classes never seen", "99 episodes", "3 queries per class", "5-way 1-shot"):
+        assert part in text
+    assert "statistics: honest" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["ours", "50.00", "+-", "1.00"] in lines
+    assert ["paper", "98.7"] in lines
+    other = images.table(SCORES, {"paper": {}}, blots(test=4), CONFIG)
+    assert ["paper", "-"] in [line.split() for line in other.splitlines()]
+
+
+def test_rows_say_how_each_score_was_measured_and_what_the_paper_has_for_it():
+    published = {"ours": {"5w1s": 98.7}, "theirs": {"5w1s": 11.0}}
+    rows = images.rows(SCORES, published, blots(test=4), CONFIG)
+    assert rows[0] == {
+        "method": "ours", "data": "blots", "generated": False, "split": "test",
+        "measure": "accuracy", "way": 5, "shot": 1, "query": 3, "mean": 0.5, "interval": 0.01,
+        "episodes": 99, "seed": 7, "batch_norm": "support", "published": 98.7,
+    }  # fmt: skip
+    assert (rows[1]["method"], rows[1]["episodes"], rows[1]["published"]) == (
+        "untrained", 50, None
+    )  # fmt: skip
+
+
+def test_what_is_trained_on_what_is_said_before():
+    said = images.describe(blots(train=5, val=3, test=2), ImageOptions(tasks=4, steps=9))
+    assert "classes (each in four rotations): train 20, val 12, test 8" in said
+    assert "9 steps of 4 episode(s), 5-way 1-shot" in said

@@ -1,0 +1,66 @@
+"""Pictures of the sine experiment show what they are given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from chapters.engine.evaluation import Score
+from chapters.experiments import sine_pictures
+from datasets.sinusoid import SineTasks
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+class Flat:
+    """Predicts the number of steps it was adapted for."""
+
+    def adapt(self, support_x, support_y, steps):
+        """The number itself."""
+        return float(steps)
+
+    def predict_with(self, weights, query_x):
+        """A level line."""
+        return tf.fill(query_x.shape, weights)
+
+
+def test_fits_show_truth_support_points_and_a_line_per_number_of_steps():
+    curves = SineTasks(5, 1, tasks=2, seed=3)
+    figure = sine_pictures.fits({"a": Flat(), "b": Flat(), "c": Flat()}, curves, [0, 1, 5])
+    axes = np.reshape(figure.axes, [2, 3])
+    amplitude, phase, _ = (p.numpy() for p in curves.parameters(0))
+    inputs, _ = curves(0)
+    for row in range(2):
+        for column in range(3):
+            *fits, truth, support = axes[row, column].lines
+            assert [set(line.get_ydata()) for line in fits] == [{0.0}, {1.0}, {5.0}]
+            x = truth.get_xdata()
+            assert (x[0], x[-1], len(x)) == (-5.0, 5.0, 200)
+            expected = amplitude[row] * np.sin(x + phase[row])
+            np.testing.assert_allclose(truth.get_ydata(), expected, atol=1e-5)
+            np.testing.assert_allclose(support.get_xdata(), inputs["support_x"][row, :, 0])
+            np.testing.assert_allclose(support.get_ydata(), inputs["support_y"][row, :, 0])
+    assert [axis.get_title() for axis in axes[0]] == ["a", "b", "c"]
+
+
+def test_error_by_steps_draws_a_line_or_a_level():
+    def score(mean):
+        return Score(mean, 0.1, 10, 0, "stored")
+
+    scores = {"ours": {0: score(4.0), 5: score(0.5)}, "prediction 0": {0: score(3.0)}}
+    (axis,) = sine_pictures.error_by_steps(scores).axes
+    ours, level = axis.lines
+    np.testing.assert_allclose(ours.get_xydata(), [[0, 4.0], [5, 0.5]])
+    assert set(level.get_ydata()) == {3.0}
+    assert axis.get_yscale() == "log"
+
+
+def test_the_learning_curve_shows_training_and_validation():
+    history = [{"step": n, "loss": 1.0 / n, "val_error": 2.0 / n} for n in (10, 20)]
+    (axis,) = sine_pictures.learning_curve(history).axes
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 0.1], [20, 0.05]])
+    np.testing.assert_allclose(axis.lines[1].get_ydata(), [0.2, 0.1])
