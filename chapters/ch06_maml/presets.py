@@ -81,9 +81,9 @@ OMNIGLOT = {
     },
     "fomaml_5way": {**FIVE_WAY, "first_order": True, "steps": 5000},
     "adml_5way": {**FIVE_WAY, "method": "adml", "steps": 3000},
-    "caml_5way": {**FIVE_WAY, "method": "caml", "inner_rate": 1.0, "steps": 4000},
-    "maml_20way": {**TWENTY_WAY, "steps": 4000},
-    "fomaml_20way": {**TWENTY_WAY, "first_order": True, "steps": 4000},
+    "caml_5way": {**FIVE_WAY, "method": "caml", "inner_rate": 1.0, "steps": 2000},
+    "maml_20way": {**TWENTY_WAY, "steps": 1500},
+    "fomaml_20way": {**TWENTY_WAY, "first_order": True, "steps": 1500},
 }
 
 

@@ -120,7 +120,12 @@ QUICK = {
     "columns": "5w1s",
     "test_episodes": 100,
 }
-META_SGD_OMNIGLOT = {"schedule": "cosine", "steps": 3000, "steps_per_epoch": 250}
+META_SGD_OMNIGLOT = {
+    "schedule": "cosine",
+    "steps": 3000,
+    "steps_per_epoch": 500,
+    "test_episodes": 600,
+}
 # The authors' settings: Adam with beta1 = 0 inside, epsilon from 1 to 0 outside.
 REPTILE = {
     "method": "reptile",
@@ -128,6 +133,7 @@ REPTILE = {
     "shot": 10,
     "inner_optimizer": "adam",
     "test_steps": 50,
+    "test_episodes": 600,
     "learning_rate": 1.0,
     "schedule": "linear",
 }
@@ -147,7 +153,7 @@ OMNIGLOT = {
         "columns": "20w1s,20w5s",
         "test_query": 5,
     },
-    "reptile_5way": {**REPTILE, **REPTILE_5WAY, "steps": 5000, "columns": "5w1s,5w5s"},
+    "reptile_5way": {**REPTILE, **REPTILE_5WAY, "steps": 2500, "columns": "5w1s,5w5s"},
     "reptile_20way": {
         **REPTILE,
         **REPTILE_20WAY,
