@@ -184,8 +184,7 @@ def _scores(contenders, tests, config, regime):
 
 def _curves(learner, sampler, config) -> dict[str, list]:
     """Accuracy after 0, 1, 2, ... inner steps, past the number that is used."""
-    most = max(10, config.test_steps)
-    steps = sorted({0, 1, 2, 3, 5, 10, config.test_steps, most})
+    steps = sorted({0, 1, config.test_steps, 10})
     episodes = min(CURVE_EPISODES, config.test_episodes)
     curves = {
         regime: [
