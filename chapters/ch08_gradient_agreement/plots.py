@@ -1,0 +1,51 @@
+"""Pictures of agreement weights: over a training, and of one batch."""
+
+import numpy as np
+
+from chapters.engine.figures import plt
+
+ODD, OTHERS = "tab:red", "tab:blue"
+
+
+def weights_over_training(history, tasks: int, odd: int):
+    """How much tasks counted, epoch by epoch: the odd ones beside the spread of the others.
+
+    Args:
+        history: rows of the loop, with what ``maml_step`` or ``reptile_step`` tell of the weights.
+        tasks: tasks per batch.
+        odd: how many of them are odd.
+    """
+    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    steps = [row["step"] for row in history]
+    low, high = ([row[f"weight_{end}"] for row in history] for end in ("min", "max"))
+    label = "the others, smallest to largest" if odd else "tasks, smallest to largest"
+    axis.fill_between(steps, low, high, color=OTHERS, alpha=0.2, label=label)
+    if odd:
+        others = [row["weight_others"] for row in history]
+        axis.plot(steps, others, color=OTHERS, label="the others, mean")
+        axis.plot(steps, [row["weight_odd"] for row in history], color=ODD, label="odd, mean")
+    axis.axhline(1 / tasks, color="0.6", linestyle=":", label="1/n, all agree")
+    axis.set(xlabel="outer step", ylabel="agreement weight $w_i$")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def weights_of_batch(w, odd: int):
+    """A bar per task of one batch, smallest to largest.
+
+    Args:
+        w: weights [task]; the odd tasks are the last ones.
+        odd: how many they are.
+    """
+    is_odd = np.arange(len(w)) >= len(w) - odd  # [task]
+    order = np.argsort(w)
+    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    colours = np.where(is_odd[order], ODD, OTHERS)
+    bars = axis.bar(range(len(w)), w[order], color=colours)
+    axis.axhline(0.0, color="0.2", linewidth=0.8)
+    axis.axhline(1 / len(w), color="0.6", linestyle=":", label="1/n, all agree")
+    if odd:
+        bars[int(np.argmax(is_odd[order]))].set_label("odd: random targets")
+    axis.set(xlabel="task of one batch after training", ylabel="agreement weight $w_i$", xticks=[])
+    axis.legend(frameon=False, fontsize=8)
+    return figure
