@@ -81,7 +81,9 @@ class Loop:
         self.history: list[dict[str, float]] = []
         self.best: list[np.ndarray] | None = None
         compiler = self._compile_xla if xla else self._compile
-        self._run_steps = compiler(train_step, batches)
+        # Steps and batches are tensor programs already; converting them makes tracing slow.
+        plain = tf.autograph.experimental.do_not_convert
+        self._run_steps = compiler(plain(train_step), plain(batches))
 
     def _compile(self, train_step, batches):
         strategy = self.strategy

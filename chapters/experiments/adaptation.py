@@ -184,7 +184,7 @@ def _scores(contenders, tests, config, regime):
 
 def _curves(learner, sampler, config) -> dict[str, list]:
     """Accuracy after 0, 1, 2, ... inner steps, past the number that is used."""
-    steps = sorted({0, 1, config.test_steps, 10})
+    steps = sorted({0, 1, 2, 5, config.test_steps})
     episodes = min(CURVE_EPISODES, config.test_episodes)
     curves = {
         regime: [

@@ -295,7 +295,7 @@ def _rows(scores, config, method, published) -> list[dict]:
             "mean": score.mean,
             "interval": score.interval,
             "episodes": score.episodes,
-            "seed": score.seed,
+            "seed": config.seed,
             "published": paper.get(str(steps)) if name == method else None,
         }
         for name, by_steps in scores.items()

@@ -173,7 +173,7 @@ def _rows(scores, measure, config) -> list[dict]:
             "mean": score.mean,
             "interval": score.interval,
             "episodes": score.episodes,
-            "seed": score.seed,
+            "seed": config.seed,
         }
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
