@@ -30,7 +30,9 @@ def rates(learned: dict[str, np.ndarray]):
         layout="constrained",
     )  # fmt: skip
     for axis, (name, values) in zip(axes[:, 0], panels.items(), strict=True):
-        axis.hist(np.clip(values, bins[0], bins[-1]), bins, color="tab:blue" if values is every else "0.6")
+        axis.hist(
+            np.clip(values, bins[0], bins[-1]), bins, color="tab:blue" if values is every else "0.6"
+        )
         axis.axvline(0, color="tab:red", linewidth=1)
         axis.set(yticks=[])
         axis.spines["left"].set_visible(False)

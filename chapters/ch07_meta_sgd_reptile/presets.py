@@ -65,7 +65,7 @@ SINE = {
     "meta_sgd_10shot": META_SGD_PAPER,
     "meta_sgd_20shot": {**META_SGD_PAPER, "shot": 20, "query": 20, "test_shot": 20},
     # The authors' published script: one epoch over 50 points of a curve in minibatches of 10, from
-    # PyTorch's first weights (Keras' zero biases cost a factor of four in the error).
+    # PyTorch's first weights (Keras' zero biases end at several times the error).
     "reptile": {
         "method": "reptile",
         "curves": "reptile",

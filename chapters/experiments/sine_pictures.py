@@ -37,7 +37,8 @@ def fits(contenders: dict, curves: SineTasks, shown: list[int]):
             points = support_x[row, :, 0], support_y[row, :, 0]
             axes[row, column].plot(*points, "^", color="tab:red", markersize=6)
         axes[0, column].set_title(name, fontsize=10)
-    axes[0, -1].legend(title="inner steps", frameon=False, fontsize=8, title_fontsize=8)
+    handles = axes[0, -1].get_legend_handles_labels()
+    figure.legend(*handles, title="inner steps", loc="outside right center", frameon=False)
     figure.suptitle("Truth (grey), support points (red), fit after each number of inner steps")
     return figure
 
