@@ -222,11 +222,11 @@ def _weighted_step(directions, learner, optimizer, mapping, weigh, odd):
 
 def _told(w, odd):
     """What is logged about the weights [task] of a batch."""
-    others = w[: len(w) - odd]
+    others = w[:-odd] if odd else w
     told = {"weight_min": tf.reduce_min(others), "weight_max": tf.reduce_max(others)}
     if odd:
         told["weight_others"] = tf.reduce_mean(others)
-        told["weight_odd"] = tf.reduce_mean(w[len(w) - odd :])
+        told["weight_odd"] = tf.reduce_mean(w[-odd:])
     return told
 
 

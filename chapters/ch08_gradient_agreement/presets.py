@@ -86,7 +86,7 @@ class ToyConfig(AgreementOptions, ToyOptions):
 TOY = {
     # The book's sizes (2 tasks of 10 points, a line every tenth part) with rates and a length that
     # move something: its own are 1e-4 and 100 epochs.
-    "book": {"tasks": 2},
+    "book": {"tasks": 2, "steps": 1000, "steps_per_epoch": 100},
 }
 
 SCRIPTS = {
