@@ -155,7 +155,7 @@ class AttackConfig(RunConfig):
     adml: str = option("zoo/weights/adml-omniglot-5way", "run folder of ADML")
     epsilons: str = option("0,0.02,0.05,0.1,0.15,0.2,0.3", "strengths of the attack")
     shown_epsilon: float = option(0.1, "strength in the picture of attacked images", minimum=0.0)
-    episodes: int = option(300, "test episodes of each figure", minimum=2)
+    episodes: int = option(100, "test episodes of each figure", minimum=2)
 
 
 ATTACK = {
