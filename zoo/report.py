@@ -55,7 +55,8 @@ def table(rows: list[dict[str, str]]) -> str:
         [method, *(cells.get(column, "-") for column in columns)]
         for (_, method), cells in lines.items()
     ]
-    table = [_line(head), _line(["---"] * len(head)), *map(_line, body)]
+    lines_once = dict.fromkeys(map(_line, body))  # several names may share a baseline
+    table = [_line(head), _line(["---"] * len(head)), *lines_once]
     return "\n".join([*table, "", *_footer(rows)])
 
 
