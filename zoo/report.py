@@ -40,6 +40,8 @@ def generate(text: str, rows: list[dict[str, str]]) -> str:
 
 def table(rows: list[dict[str, str]]) -> str:
     """Markdown: one line per name, data and method; one column per measure."""
+    if not rows:
+        return "Not measured yet."
     columns = list(dict.fromkeys(_column(row) for row in rows))
     lines: dict[tuple, dict[str, str]] = {}
     several = len({row["name"] for row in rows}) > 1
@@ -88,7 +90,7 @@ def _conditions(rows: list[dict[str, str]]) -> str:
 
 def _column(row: dict[str, str]) -> str:
     measure = row["measure"].replace("_", " ").replace("auc", "AUC").replace("mse", "MSE")
-    measure = measure.replace("mae", "MAE")
+    measure = measure.replace("mae", "MAE").replace("after 1 steps", "after 1 step")
     name = f"{row['way']}-way {row['shot']}-shot" if row["way"] else measure
     name += REGIME.get(row["batch_norm"], "")
     return name if PLAIN.fullmatch(row["measure"]) else f"{name} (%)"
