@@ -26,7 +26,7 @@ def weights_over_training(history, tasks: int, odd: int):
         axis.plot(steps, [row["weight_odd"] for row in history], color=ODD, label="odd, mean")
     axis.axhline(1 / tasks, color="0.6", linestyle=":", label="1/n, all agree")
     axis.set(xlabel="outer step", ylabel="agreement weight $w_i$")
-    axis.legend(frameon=False, fontsize=8)
+    figure.legend(frameon=False, fontsize=8, ncols=2, loc="outside upper center")
     return figure
 
 
@@ -45,7 +45,8 @@ def weights_of_batch(w, odd: int):
     axis.axhline(0.0, color="0.2", linewidth=0.8)
     axis.axhline(1 / len(w), color="0.6", linestyle=":", label="1/n, all agree")
     if odd:
-        bars[int(np.argmax(is_odd[order]))].set_label("odd: random targets")
+        for kind, label in ((False, "the others"), (True, "odd: random targets")):
+            bars[list(is_odd[order]).index(kind)].set_label(label)
     axis.set(xlabel="task of one batch after training", ylabel="agreement weight $w_i$", xticks=[])
-    axis.legend(frameon=False, fontsize=8)
+    figure.legend(frameon=False, fontsize=8, ncols=2, loc="outside upper center")
     return figure

@@ -165,6 +165,15 @@ def test_e8_8_an_odd_task_among_others_gets_a_negative_weight():
     assert found[0] > 0 > found[2]
 
 
+def test_e8_8_of_two_tasks_the_longer_gradient_wins():
+    """w_i ~ |g_i|^2 + g_1 . g_2: with two tasks nobody is outvoted."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        g = rng.normal(size=[2, 6])
+        w = agreement_weights(g).numpy()
+        assert (w[0] > w[1]) == (np.linalg.norm(g[0]) > np.linalg.norm(g[1]))
+
+
 @pytest.mark.parametrize("first_order", [False, True])
 @pytest.mark.parametrize("inner_steps", [1, 2])
 def test_the_step_with_maml_equals_its_formula(inner_steps, first_order):
