@@ -105,12 +105,12 @@ def run(
     held_out = functools.partial(sampler, config, shot=config.test_shot)
     validation = held_out(VALIDATION, query=TEST_QUERY, tasks=TASKS_PER_BATCH)
     test = held_out(TEST, query=TEST_QUERY, tasks=TASKS_PER_BATCH)
-    folder = RunFolder.open(config, script_name, device, strategies.is_chief(config.strategy))
-    print(f"Device: {device}. Run folder: {folder.path}.", _describe(config), sep="\n")
-
     with strategy.scope():
         method = build(config)
     learner, training = method.learner, method.training_tasks(training)
+    folder = RunFolder.open(config, script_name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {folder.path}.", _describe(config), sep="\n")
+
     loop = _loop(
         config, folder, method, training, validation, strategy, test_steps=learner.test_steps
     )
