@@ -143,7 +143,7 @@ REPTILE_20WAY = {"inner_rate": 5e-4, "inner_steps": 10, "inner_batch": 20, "test
 OMNIGLOT = {
     # No network and no downloads: characters of random strokes.
     "quick": {**QUICK, "tasks": 4, "steps": 600, "schedule": "cosine"},
-    "quick_reptile": {**QUICK, **REPTILE, **REPTILE_5WAY, "steps": 400},
+    "quick_reptile": {**REPTILE, **REPTILE_5WAY, **QUICK, "steps": 400},
     "meta_sgd_5way": {**META_SGD_OMNIGLOT, "columns": "5w1s,5w5s"},
     "meta_sgd_20way": {
         **META_SGD_OMNIGLOT,
