@@ -140,6 +140,7 @@ class ToyConfig(ToyOptions):
 
 
 TOY = {
+    "quick": {"steps": 3000, "steps_per_epoch": 300},
     # The book's sizes (10 tasks of 10 points, 10,000 epochs, a line every 1000) with rates that
     # move something; its own are 1e-4 (E6.8).
     "book": {},
@@ -159,6 +160,7 @@ class AttackConfig(RunConfig):
 
 
 ATTACK = {
+    "quick": {"epsilons": "0,0.05,0.1,0.2", "episodes": 20},
     "published": {},  # on Omniglot, with the networks of the zoo
 }
 

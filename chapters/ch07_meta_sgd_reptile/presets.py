@@ -172,6 +172,7 @@ class ToyConfig(MethodOptions, ToyOptions):
 
 
 TOY = {
+    "quick": {"rate": 1.0, "steps": 3000, "steps_per_epoch": 300},
     # The book's sizes (2 tasks of 10 points, 10,000 epochs, a line every 1000) with rates that
     # move something; its own are 1e-4 (E6.8).
     "book": {"tasks": 2, "rate": 1.0},

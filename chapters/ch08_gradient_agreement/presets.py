@@ -84,6 +84,7 @@ class ToyConfig(AgreementOptions, ToyOptions):
 
 
 TOY = {
+    "quick": {"steps": 500, "steps_per_epoch": 50},  # ten tasks: two cannot disagree (E8.8)
     # The book's sizes (2 tasks of 10 points, a line every tenth part) with rates and a length that
     # move something: its own are 1e-4 and 100 epochs.
     "book": {"tasks": 2, "steps": 1000, "steps_per_epoch": 100},
