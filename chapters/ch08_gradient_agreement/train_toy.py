@@ -1,8 +1,9 @@
 """The book's toy problem of section 8.4, mended.
 
-python -m chapters.ch08_gradient_agreement.train_toy
-python -m chapters.ch08_gradient_agreement.train_toy --tasks 10 --outliers 1
-python -m chapters.ch08_gradient_agreement.train_toy --as-printed     # the book's coin flips
+python -m chapters.ch08_gradient_agreement.train_toy                   # ten tasks per batch
+python -m chapters.ch08_gradient_agreement.train_toy --preset book     # two, as in the book
+python -m chapters.ch08_gradient_agreement.train_toy --outliers 1
+python -m chapters.ch08_gradient_agreement.train_toy --as-printed      # the book's coin flips
 """
 
 from chapters.ch08_gradient_agreement import methods
