@@ -187,7 +187,9 @@ def _loop(config, folder, method, training, validation, strategy=None, test_step
         monitor="val_error",
         strategy=strategy,
         xla=config.xla,
-        explain=functools.partial(explain_divergence, learner, training),
+        explain=functools.partial(explain_divergence, learner, training)
+        if method.name != JOINT  # which has no inner loop
+        else None,
     )
 
 
