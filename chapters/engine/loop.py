@@ -132,23 +132,22 @@ class Loop:
             total = tf.nest.map_structure(
                 lambda spec: tf.zeros(spec.shape, spec.dtype), shapes.structured_outputs
             )
-            failed = tf.constant(-1)
+            good = tf.constant(True)
             for number in tf.range(count):  # a Python number: XLA wants to know it
                 before = [tf.convert_to_tensor(variable) for variable in variables]
                 metrics = train_step(batches(first + number))
                 after = [tf.convert_to_tensor(variable) for variable in variables]
                 results = [x for x in [*metrics.values(), *after] if x.dtype.is_floating]
                 finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in results])
-                good = finite & (failed < 0)
+                good &= finite
                 for variable, old, new in zip(variables, before, after, strict=True):
                     variable.assign(tf.where(good, new, old))
-                failed = tf.where(good | (failed >= 0), failed, first + number)
                 total = tf.nest.map_structure(tf.add, total, metrics)
-            return total, failed
+            return total, good
 
         def checked(first, count):
-            total, failed = run_steps(first, count)
-            if failed >= 0:
+            total, good = run_steps(first, count)
+            if not good:
                 raise tf.errors.InvalidArgumentError(None, None, NOT_FINITE)
             return total
 
