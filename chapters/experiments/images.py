@@ -21,6 +21,8 @@ from datasets.errors import DataError
 from datasets.folder import load_folder
 
 SETS = ("omniglot", "strokes")
+# Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
+TEST_SPLIT = {"train": "test", "trainval": "test", "background": "evaluation"}
 LEAST = 2  # classes of an own folder in each split: a task needs two
 REGIME = {
     "stored": "batch norm with stored averages",
@@ -92,8 +94,9 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
     way = min(validation_way, available(data, "val", config.rotations))
     columns = parse_columns(config.columns)
     validation = EpisodeSampler(data, "val", way, columns[0].shot, config.query, **shown)
+    test = TEST_SPLIT[config.train_split]
     tests = {
-        column: EpisodeSampler(data, "test", column.way, column.shot, config.test_query, **shown)
+        column: EpisodeSampler(data, test, column.way, column.shot, config.test_query, **shown)
         for column in columns
     }
     return training, validation, tests
@@ -104,7 +107,8 @@ def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
     way, shot = parse_columns(config.columns)[0]
     query = min(query, config.test_query)
     options = {"seed": config.seed, "rotations": config.rotations}
-    return EpisodeSampler(data, "test", way, shot, query, **options).episode(0)
+    split = TEST_SPLIT[config.train_split]
+    return EpisodeSampler(data, split, way, shot, query, **options).episode(0)
 
 
 def available(data: Dataset, split: str, rotations: bool) -> int:
@@ -117,7 +121,7 @@ def describe(data: Dataset, config: ImageOptions) -> str:
     kind = "generated stand-in" if data.generated else data.source
     sizes = ", ".join(
         f"{split} {available(data, split, config.rotations)}"
-        for split in (config.train_split, "val", "test")
+        for split in (config.train_split, "val", TEST_SPLIT[config.train_split])
     )
     turned = " (each in four rotations)" if config.rotations else ""
     return (
@@ -174,7 +178,7 @@ def rows(scores: Scores, published: dict[str, dict], data: Dataset, config: Imag
             "method": name,
             "data": data.name,
             "generated": data.generated,
-            "split": "test",
+            "split": TEST_SPLIT[config.train_split],
             "measure": "accuracy",
             "way": column.way,
             "shot": column.shot,

@@ -110,6 +110,16 @@ def test_samplers_draw_each_from_its_split():
     assert images.example(data, config, query=9).query_x.shape[:2] == (1, 3 * 3)
 
 
+def test_background_alphabets_are_tested_on_the_evaluation_alphabets():
+    data = blots(background=5, val=3, evaluation=4, test=2)
+    config = ImageOptions(train_split="background", rotations=False, way=4, query=2, columns="3w1s")
+    training, _, tests = images.samplers(data, config, validation_way=3)
+    assert training.name == "blots/background"
+    assert tests[Column(3, 1)].name == "blots/evaluation"
+    scores = {"ours": {Column(3, 1): Score(0.5, 0.01, 99, 7, "stored")}}
+    assert images.rows(scores, {}, data, config)[0]["split"] == "evaluation"
+
+
 SCORES = {
     "ours": {Column(5, 1): Score(0.5, 0.01, 99, 7, "support")},
     "untrained": {Column(5, 1): Score(0.2, 0.02, 50, 7, "support")},
