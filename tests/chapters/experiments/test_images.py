@@ -112,7 +112,8 @@ def test_samplers_draw_each_from_its_split():
 
 def test_background_alphabets_are_tested_on_the_evaluation_alphabets():
     data = blots(background=5, val=3, evaluation=4, test=2)
-    config = ImageOptions(train_split="background", rotations=False, way=4, query=2, columns="3w1s")
+    options = {"way": 4, "query": 2, "columns": "3w1s", "test_query": 3}
+    config = ImageOptions(train_split="background", rotations=False, **options)
     training, _, tests = images.samplers(data, config, validation_way=3)
     assert training.name == "blots/background"
     assert tests[Column(3, 1)].name == "blots/evaluation"
