@@ -6,6 +6,7 @@ one layer, which pools over channels instead of pixels (erratum E2.6).
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from keras import layers
 from sklearn.decomposition import PCA
 
 import datasets
+from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import FACE_SETS, FacesConfig
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
@@ -49,6 +51,16 @@ def read_image(path: str | Path) -> np.ndarray:
         if image.shape == (HEIGHT, WIDTH) and image.dtype == np.uint8:
             return image
     return read_any_image(path, size=(HEIGHT, WIDTH))
+
+
+def read(paths: Iterable[str | Path], config: FacesConfig) -> np.ndarray:
+    """Picture files as a network sees them: float32 [picture, height, width, 1], 0 to 1.
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    images = np.reshape([read_image(path) for path in paths], [-1, HEIGHT, WIDTH])
+    return to_float(fit_size(images, config))[..., None].numpy()
 
 
 def subsample(images: np.ndarray, size: int = SIZE) -> np.ndarray:
@@ -289,6 +301,13 @@ def build_encoder(input_shape, config: FacesConfig) -> keras.Sequential:
         ],
         name="encoder",
     )
+
+
+def build_learner(config: FacesConfig, decision: dict | None) -> NearestNeighbour:
+    """One-shot learner of the options, not trained; ``decision`` as a run keeps it."""
+    shape = fit_size(np.zeros([1, HEIGHT, WIDTH]), config).shape[1:]
+    siamese = SiameseNetwork(build_encoder((*shape, 1), config), config.energy)
+    return NearestNeighbour(siamese, (decision or {}).get("sharpness", 1.0))
 
 
 def fit_whitening(encoder: keras.Sequential, people: Dataset, seed: int) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from chapters.ch02_siamese import faces, plots, sounds
-from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
+from chapters.ch02_siamese.models import NearestNeighbour
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig, SiameseConfig
 from chapters.engine import script
 from chapters.engine.errors import ConfigError, RunError
@@ -93,21 +93,16 @@ def load_run(folder: Path) -> tuple[NearestNeighbour, float, SiameseConfig]:
             "chapters.ch02_siamese.train_faces": "image",
             "chapters.ch02_siamese.train_audio": "sound",
         }[config.pop("script")]
-        if kind == "image":
-            config = FacesConfig(**config)
-            shape = faces.fit_size(np.zeros([1, faces.HEIGHT, faces.WIDTH]), config).shape[1:]
-            encoder = faces.build_encoder((*shape, 1), config)
-        else:
-            config = AudioConfig(**config)
-            encoder = sounds.build_encoder(config)
-        siamese = SiameseNetwork(encoder, config.energy)
-        siamese.load_weights(folder / "model.weights.h5")
+        module, options = (faces, FacesConfig) if kind == "image" else (sounds, AudioConfig)
+        config = options(**config)
+        learner = module.build_learner(config, decision)
+        learner.load_weights(folder / "model.weights.h5")
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{folder} holds no finished run of train_faces or train_audio ({error}); train one "
             "first."
         ) from error
-    return NearestNeighbour(siamese, decision["sharpness"]), decision["threshold"], config
+    return learner, decision["threshold"], config
 
 
 def support_set(folder: Path, kind: str) -> tuple[list[str], list[Path], list[int]]:

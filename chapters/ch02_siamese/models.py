@@ -104,6 +104,19 @@ class NearestNeighbour(keras.Model):
         self.siamese, self.sharpness = siamese, sharpness
         self.built = True  # no weights of its own
 
+    @property
+    def encoder(self):
+        """Of the siamese network: [item, ...] -> [item, dim]."""
+        return self.siamese.encoder
+
+    def load_weights(self, *arguments, **options):
+        """Read the weights of a siamese network: this learner has no others."""
+        self.siamese.load_weights(*arguments, **options)
+
+    def embed(self, x):
+        """Embeddings as the trained network sees them: [item, ...] -> [item, dim]."""
+        return self.siamese.embed(x)
+
     def call(self, inputs, training=False):
         """Logits [task, query, way]; way is the largest support label plus one."""
         support_z = embed_tasks(self.siamese.encoder, inputs["support_x"], training)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import RunConfig, Script, option
+from chapters.engine.configuration import Model, RunConfig, Script, option
 
 FACE_SETS = ("orl_faces", "sketch_faces")
 SOUND_SETS = ("cats_dogs", "synth_sounds")
@@ -125,3 +125,18 @@ SCRIPTS = {
         AUDIO,
     ),
 }
+
+FACE = Model(
+    "train_faces",
+    "chapters.ch02_siamese.faces:build_learner",
+    "face",
+    "chapters.ch02_siamese.faces:read",
+)
+SOUND = Model(
+    "train_audio",
+    "chapters.ch02_siamese.sounds:build_learner",
+    "sound",
+    "chapters.ch02_siamese.sounds:read",
+)
+
+MODELS = {"siamese-orl-faces": FACE, "siamese-cats-dogs": SOUND}

@@ -4,6 +4,7 @@ Axes: coefficient, frame. A frame that is zero in all coefficients is padding: t
 zeros there, and no frame of sound is zero in all of them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import AudioConfig
 from datasets import sounds, synth_sounds
 from datasets.folder import read_sound
@@ -35,6 +37,15 @@ def audio2vector(file_path: str | Path, max_pad_len: int = FRAMES) -> np.ndarray
         DataError: the file is missing or not a sound.
     """
     return read_sound(file_path, frames=max_pad_len)
+
+
+def read(paths: Iterable[str | Path], config: AudioConfig | None = None) -> np.ndarray:
+    """Sound files as a network hears them: float32 [clip, 20, 400].
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    return np.reshape([audio2vector(path) for path in paths], [-1, COEFFICIENTS, FRAMES])
 
 
 def load(config: AudioConfig) -> Clips:
@@ -176,11 +187,11 @@ class PoolFrames(layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def build_encoder(config: AudioConfig) -> keras.Model:
-    """The encoder that the options name."""
+def build_encoder(config: AudioConfig, frames: int | None = None) -> keras.Model:
+    """The encoder that the options name; ours takes any number of frames by default."""
     if config.encoder == "book":
         return build_base_network()
-    inputs = layers.Input((COEFFICIENTS, None))
+    inputs = layers.Input((COEFFICIENTS, frames))
     x = NormaliseFrames(name="normalise")(inputs)
     x = layers.GaussianNoise(config.noise)(x)  # in training only, like dropout
     x = layers.Permute((2, 1))(x)  # [clip, frame, coefficient]
@@ -195,3 +206,9 @@ def build_encoder(config: AudioConfig) -> keras.Model:
     x = layers.Dense(config.dim)(x)
     x = layers.UnitNormalization()(x)  # distances between 0 and 2, whatever the margin
     return keras.Model(inputs, x, name="encoder")
+
+
+def build_learner(config: AudioConfig, decision: dict | None) -> NearestNeighbour:
+    """One-shot learner of the options, not trained; ``decision`` as a run keeps it."""
+    siamese = SiameseNetwork(build_encoder(config, FRAMES), config.energy)
+    return NearestNeighbour(siamese, (decision or {}).get("sharpness", 1.0))

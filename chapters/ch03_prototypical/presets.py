@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Script, option
+from chapters.engine.configuration import Model, Script, option
 from chapters.experiments.options import ImageOptions
 
 # Snell et al. (2017), table 1; trained 60-way with the shot of the test.
@@ -64,4 +64,18 @@ SCRIPTS = {
         TrainConfig,
         TRAIN,
     ),
+}
+
+CHARACTERS = Model(
+    "train",
+    "chapters.ch03_prototypical.train:build_learner",
+    "image",
+    "chapters.experiments.images:read",
+)
+
+MODELS = {
+    "prototypical-omniglot-1shot": CHARACTERS,
+    "prototypical-omniglot-5shot": CHARACTERS,
+    # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
+    "prototypical-omniglot-background": CHARACTERS,
 }

@@ -33,10 +33,7 @@ def main(argv: list[str] | None = None) -> None:
 
     # Model: one encoder for support and query.
     with strategy.scope():
-        encoder = models.get_embeddings(
-            dataset.image_shape, config.h_dim, config.z_dim, config.momentum
-        )
-        learner = models.PrototypicalNetwork(encoder, config.distance)
+        learner = build_learner(config)
         optimizer = keras.optimizers.Adam(learning_rate(config))
         optimizer.build(learner.trainable_variables)
 
@@ -90,6 +87,14 @@ def main(argv: list[str] | None = None) -> None:
         }
         difference = export(config.export, endpoints)
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+
+
+def build_learner(config, decision=None):
+    """The network of the options, not trained."""
+    encoder = models.get_embeddings(
+        images.item_shape(config), config.h_dim, config.z_dim, config.momentum
+    )
+    return models.PrototypicalNetwork(encoder, config.distance)
 
 
 def learning_rate(config):

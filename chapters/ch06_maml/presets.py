@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import RunConfig, Script, option
+from chapters.engine.configuration import Model, RunConfig, Script, option
 from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
 
 # Finn et al. (2017), table 1: Omniglot, batch norm with the queries' statistics.
@@ -185,4 +185,24 @@ SCRIPTS = {
         OmniglotConfig,
         OMNIGLOT,
     ),
+}
+
+CHARACTERS = Model(
+    "train_omniglot",
+    "chapters.ch06_maml.train_omniglot:build_learner",
+    "image",
+    "chapters.experiments.images:read",
+)
+CURVES = Model("train_sine", "chapters.ch06_maml.train_sine:build_learner", "number")
+
+MODELS = {
+    "maml-omniglot-5way": CHARACTERS,
+    "maml-omniglot-20way": CHARACTERS,
+    "fomaml-omniglot-5way": CHARACTERS,
+    "adml-omniglot-5way": CHARACTERS,
+    "maml-sine-5shot": CURVES,
+    "maml-sine-10shot": CURVES,
+    "maml-sine-raw-numpy": CURVES,
+    "maml-sine-blog": CURVES,
+    "caml-sine": CURVES,
 }

@@ -11,7 +11,7 @@ from chapters.ch06_maml import adml, caml, maml
 from chapters.ch06_maml.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script
 from chapters.engine.objectives import cross_entropy
-from chapters.experiments import adaptation
+from chapters.experiments import adaptation, images
 from chapters.experiments.adaptation import Method
 from chapters.experiments.options import outer_rate
 
@@ -46,6 +46,11 @@ def build(config, image_shape) -> Method:
     optimizer.build(learner.trainable_variables)
     step = module.train_step(learner, optimizer, adaptation.mapping(config))
     return Method(name_of(config), learner, optimizer, step)
+
+
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config, images.item_shape(config)).learner
 
 
 def name_of(config) -> str:

@@ -41,5 +41,10 @@ def build(config) -> Method:
     return Method(f"FO{name}" if config.first_order else name, learner, optimizer, step)
 
 
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config).learner
+
+
 if __name__ == "__main__":
     script.run(main)

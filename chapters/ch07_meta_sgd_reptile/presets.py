@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Script, option
+from chapters.engine.configuration import Model, Script, option
 from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
 
 # Omniglot, accuracy in %. Li et al. (2017), table 2: batch norm with the queries' statistics.
@@ -192,4 +192,20 @@ SCRIPTS = {
         OmniglotConfig,
         OMNIGLOT,
     ),
+}
+
+CHARACTERS = Model(
+    "train_omniglot",
+    "chapters.ch07_meta_sgd_reptile.train_omniglot:build_learner",
+    "image",
+    "chapters.experiments.images:read",
+)
+CURVES = Model("train_sine", "chapters.ch07_meta_sgd_reptile.train_sine:build_learner", "number")
+
+MODELS = {
+    "meta-sgd-omniglot-5way": CHARACTERS,
+    "reptile-omniglot-5way": CHARACTERS,
+    "meta-sgd-sine-5shot": CURVES,
+    "meta-sgd-sine-10shot": CURVES,
+    "reptile-sine": CURVES,
 }

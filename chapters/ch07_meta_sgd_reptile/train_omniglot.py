@@ -10,7 +10,7 @@ from chapters.ch07_meta_sgd_reptile import methods
 from chapters.ch07_meta_sgd_reptile.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script
 from chapters.engine.objectives import cross_entropy
-from chapters.experiments import adaptation
+from chapters.experiments import adaptation, images
 from chapters.experiments.adaptation import Method
 
 
@@ -24,6 +24,11 @@ def build(config, image_shape) -> Method:
     """The learner of ``--method``, its optimizer and its training step."""
     network, mapping = adaptation.network(config, image_shape), adaptation.mapping(config)
     return methods.make(config, network, cross_entropy, mapping, batch_norm=config.batch_norm)
+
+
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config, images.item_shape(config)).learner
 
 
 if __name__ == "__main__":

@@ -31,5 +31,10 @@ def build(config) -> Method:
     return methods.make(config, sine.network(config), objective, sine.mapping(config), optimizer_of)
 
 
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config).learner
+
+
 if __name__ == "__main__":
     script.run(main)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Script, option
+from chapters.engine.configuration import Model, Script, option
 from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
 
 
@@ -104,4 +104,20 @@ SCRIPTS = {
         OmniglotConfig,
         OMNIGLOT,
     ),
+}
+
+CHARACTERS = Model(
+    "train_omniglot",
+    "chapters.ch08_gradient_agreement.train_omniglot:build_learner",
+    "image",
+    "chapters.experiments.images:read",
+)
+CURVES = Model("train_sine", "chapters.ch08_gradient_agreement.train_sine:build_learner", "number")
+
+MODELS = {
+    "ga-maml-omniglot-5way": CHARACTERS,
+    "ga-maml-sine": CURVES,
+    "ga-maml-outliers-sine": CURVES,
+    "maml-outliers-sine": CURVES,
+    "ga-reptile-sine": CURVES,
 }

@@ -9,7 +9,7 @@ from chapters.ch08_gradient_agreement import methods
 from chapters.ch08_gradient_agreement.presets import SCRIPTS
 from chapters.engine import configuration, script
 from chapters.engine.objectives import cross_entropy
-from chapters.experiments import adaptation
+from chapters.experiments import adaptation, images
 from chapters.experiments.adaptation import Method
 
 
@@ -24,6 +24,11 @@ def build(config, image_shape) -> Method:
     """The learner, its optimizer and its training step."""
     network, mapping = adaptation.network(config, image_shape), adaptation.mapping(config)
     return methods.make(config, network, cross_entropy, methods.optimizer(config), mapping)
+
+
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config, images.item_shape(config)).learner
 
 
 if __name__ == "__main__":

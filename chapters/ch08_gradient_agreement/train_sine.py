@@ -33,6 +33,11 @@ def build(config) -> Method:
     return methods.make(config, sine.network(config), objective, optimizer_of, sine.mapping(config))
 
 
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
+    return build(config).learner
+
+
 def without_agreement(config) -> Method:
     """The same with equal weights."""
     return build(dataclasses.replace(config, agreement=False))

@@ -21,6 +21,15 @@ class Script(NamedTuple):
     presets: dict[str, dict[str, Any]]  # the first one is the default
 
 
+class Model(NamedTuple):
+    """What a chapter's ``presets.py`` declares about one model of the zoo, as text: no imports."""
+
+    script: str  # key of SCRIPTS whose run made it
+    build: str  # "module:function", (options, decision or None) -> learner without trained weights
+    items: str  # what it takes: "image", "face", "sound", "number" (curves), "sequence"
+    read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves
+
+
 def option(default, help: str, choices: Iterable = (), minimum=None):
     """A field of a configuration: default, one line of help, and what is allowed."""
     metadata = {"help": help, "choices": tuple(choices), "minimum": minimum}

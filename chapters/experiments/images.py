@@ -5,6 +5,7 @@ each, validation classes choose the weights, test classes are looked at once.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +17,9 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Score
 from chapters.experiments.options import ImageOptions
 from datasets.dataset import Dataset
-from datasets.episodes import Episode, EpisodeSampler
+from datasets.episodes import Episode, EpisodeSampler, to_float
 from datasets.errors import DataError
-from datasets.folder import load_folder
+from datasets.folder import load_folder, read_image
 
 SETS = ("omniglot", "strokes")
 # Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
@@ -109,6 +110,26 @@ def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
     options = {"seed": config.seed, "rotations": config.rotations}
     split = TEST_SPLIT[config.train_split]
     return EpisodeSampler(data, split, way, shot, query, **options).episode(0)
+
+
+def item_shape(config: ImageOptions) -> tuple[int, int, int]:
+    """Height, width and channels of a picture as the network sees it."""
+    channels = 1 if config.data in SETS else config.channels
+    return config.image_size, config.image_size, channels
+
+
+def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
+    """Picture files as the network sees them: float32 [item, height, width, channel], 0 to 1.
+
+    Ink is bright where the network was trained on characters.
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    height, width, channels = item_shape(config)
+    invert = config.data in SETS or config.invert
+    pictures = [read_image(path, (height, width), channels, invert) for path in paths]
+    return to_float(np.reshape(pictures, [-1, height, width, channels])).numpy()
 
 
 def available(data: Dataset, split: str, rotations: bool) -> int:
