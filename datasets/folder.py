@@ -56,6 +56,29 @@ def load_folder(
         DataError: no such folder, fewer than two classes, a class without files of this kind, a
             file that cannot be read.
     """
+    classes = class_files(path, kind)
+    held_out = {
+        "test": round(test_fraction * len(classes)),
+        "val": round(val_fraction * len(classes)),
+    }
+    counts = [len(files) for files in classes.values()]
+    items = [READERS[kind](file, **options) for files in classes.values() for file in files]
+    return Dataset(
+        name=Path(path).resolve().name,
+        items=np.stack(items),
+        item_class=np.repeat(np.arange(len(classes), dtype=np.int32), counts),
+        class_names=tuple(classes),
+        splits=random_split(len(classes), held_out, seed),
+        source=str(path),
+    )
+
+
+def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
+    """Name of each class -> its files, in the order of names; arguments as for ``load_folder``.
+
+    Raises:
+        DataError: no such folder, fewer than two classes, a class without files of this kind.
+    """
     folder = Path(path)
     if kind not in READERS:
         raise DataError(f"Unknown kind of data {kind!r}; expected {' or '.join(READERS)}.")
@@ -68,19 +91,7 @@ def load_folder(
             f"{folder} has {len(classes)} class folders; expected at least 2, each with the "
             f"{kind}s of one class."
         )
-    held_out = {
-        "test": round(test_fraction * len(classes)),
-        "val": round(val_fraction * len(classes)),
-    }
-    files = [_files(entry, kind) for entry in classes]
-    return Dataset(
-        name=folder.resolve().name,
-        items=np.stack([READERS[kind](file, **options) for group in files for file in group]),
-        item_class=np.repeat(np.arange(len(classes), dtype=np.int32), [len(g) for g in files]),
-        class_names=tuple(entry.name for entry in classes),
-        splits=random_split(len(classes), held_out, seed),
-        source=str(folder),
-    )
+    return {entry.name: _files(entry, kind) for entry in classes}
 
 
 def read_image(

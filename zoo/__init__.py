@@ -1,13 +1,84 @@
-"""The zoo: published results and weights, collected from finished runs."""
+"""The zoo: named models with weights and cards; measure them, use them on your own data, take them
+elsewhere.
 
-from zoo.catalogue import list_models
+``python -m zoo`` has the same functions as commands. Importing this package loads no TensorFlow;
+functions that need it import it when they are called.
+"""
+
+from zoo import store
+from zoo.catalogue import list_models, published
+
+
+def info(name: str) -> dict:
+    """The card of a model: task, data, preprocessing, figures with interval and protocol, recipe.
+
+    Raises:
+        ZooError: unknown name, or one without weights.
+    """
+    from zoo import safety
+
+    return safety.read_json(published(name).folder / store.CARD)
 
 
 def load(name: str):
-    """A model of the zoo with its published weights, as ``zoo.loading.Loaded``."""
-    from zoo import loading  # loads TensorFlow
+    """A model with its published weights, as ``zoo.loading.Loaded``.
+
+    Raises:
+        ZooError: unknown name, or files that are missing or not to be trusted.
+    """
+    from zoo import loading
 
     return loading.load(name)
 
 
-__all__ = ["list_models", "load"]
+def evaluate(model, data: str = "", **asked) -> list[dict]:
+    """Measure a model again on its test data.
+
+    Args:
+        model: a name or what ``load`` gave.
+        data: folder of a model that was trained on a folder of one's own.
+        **asked: way, shot, query, episodes, seed, batch_norm: see
+            ``chapters.engine.evaluation.Asked``; without them the model's own protocol.
+
+    Returns:
+        Rows with measure, mean, interval (None where nothing is drawn) and protocol.
+
+    Raises:
+        ZooError, RunError, DataError: no such model, what is asked does not fit it, no data.
+    """
+    from zoo import evaluation
+
+    return evaluation.evaluate(model, evaluation.Asked(**asked), data)
+
+
+def predict(model, support, query, plot="") -> list[dict]:
+    """Name files after the classes of a support folder: see ``zoo.prediction.predict``."""
+    from zoo import prediction
+
+    return prediction.predict(model, support, query, plot)
+
+
+def export(model, format: str, folder) -> str:
+    """Write a model that adapts and predicts without this package: see ``zoo.exporting``.
+
+    Args:
+        model: a name or what ``load`` gave.
+        format: a key of ``zoo.formats.FORMATS``.
+        folder: new or empty.
+
+    Returns:
+        What was written and how far it is from Python, in a sentence.
+    """
+    from zoo import exporting
+
+    return exporting.export(load(model) if isinstance(model, str) else model, format, folder)
+
+
+def publish(run, name: str):
+    """Turn a finished run into a model of the zoo: see ``zoo.publishing.publish``."""
+    from zoo import publishing
+
+    return publishing.publish(run, name)
+
+
+__all__ = ["evaluate", "export", "info", "list_models", "load", "predict", "publish"]

@@ -1,56 +1,173 @@
-"""``python -m zoo record | publish | report``: results and weights of finished runs."""
+"""The zoo on the command line: published models, and what can be done with them.
+
+python -m zoo list "*omniglot*"
+python -m zoo predict prototypical-omniglot-1shot --support FOLDER --query FILE [FILE ...]
+"""
 
 import argparse
+import itertools
+import json
 import sys
-from pathlib import Path
+from typing import NoReturn
 
-from zoo import report, results, store
+import zoo
+from chapters.engine.errors import RunError
+from chapters.engine.script import FILE_ERRORS
+from datasets.errors import DataError
+from zoo import cards, report, results, wording
 from zoo.errors import ZooError
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse that reports one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ZooError instead of printing the usage."""
+        raise ZooError(f"{message[0].upper()}{message[1:].rstrip('.')}; see --help.")
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m zoo", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (
-        ("record", "write the results of a finished run into results.csv"),
-        ("publish", "record, and keep the weights in zoo/weights"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("run", type=Path, help="folder of a finished run")
-        command.add_argument("name", help="name in the zoo, such as prototypical-omniglot-1shot")
-    text = "write the tables of all READMEs from results.csv"
-    command = commands.add_parser("report", help=text, description=text)
-    command.add_argument("--check", action="store_true", help="only tell whether they are current")
-    arguments = parser.parse_args(argv)
+    """Run a command; returns the exit code: 0, or 2 after one sentence on what is wrong."""
     try:
-        return _run(arguments)
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        options = _parser().parse_args(argv)
+        return options.run(options) or 0
+    except (DataError, RunError) as error:
+        sentence = str(error)
+    except OSError as error:
+        reason = FILE_ERRORS.get(error.errno, error.strerror or str(error))
+        sentence = f"{error.filename or 'A file'} cannot be written: {reason}."
+    print(f"error: {sentence}", file=sys.stderr)
+    return 2
 
 
-def _run(arguments) -> int:
-    if arguments.command == "report":
-        return _report(arguments.check)
-    action = {"record": results.record, "publish": store.publish}[arguments.command]
-    action(arguments.run, arguments.name)
-    print(f"{arguments.name}: done; python -m zoo report writes the tables.")
-    return 0
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m zoo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(run, text: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
+        name = run.__name__.strip("_")
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(run=run)
+        for argument, meaning in positional:
+            added.add_argument(argument, help=meaning)
+        return added
+
+    model = ("name", "name of a model, such as prototypical-omniglot-1shot")
+    listed = command(_list, "names of the models")
+    listed.add_argument("pattern", nargs="?", default="*", help='such as "*omniglot*"')
+    listed.add_argument("--json", action="store_true", help="print JSON")
+
+    shown = command(_info, "the card of a model: task, data, figures, recipe, licence", model)
+    shown.add_argument("--json", action="store_true", help="print JSON")
+
+    measured = command(_evaluate, "measure a model again on its test data", model)
+    measured.add_argument("--way", type=int, help="classes of an episode")
+    measured.add_argument("--shot", type=int, help="support items per class, or points of a curve")
+    measured.add_argument("--query", type=int, help="queries per class, or points of a curve")
+    measured.add_argument("--episodes", type=int, default=600, help="tasks (default: 600)")
+    measured.add_argument("--seed", type=int, default=0, help="of the tasks (default: 0)")
+    measured.add_argument("--batch-norm", help="statistics: stored, support or transductive")
+    measured.add_argument("--data", default="", help="folder that a model of yours was trained on")
+    measured.add_argument("--json", action="store_true", help="print JSON")
+
+    named = command(_predict, "name files after the classes of a support folder", model)
+    named.add_argument("--support", required=True, help="folder with one folder per class")
+    named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be named")
+    named.add_argument("--json", action="store_true", help="print JSON")
+    named.add_argument("--plot", default="", help="draw queries and answers into this file")
+
+    exported = command(_export, "write a model that adapts and predicts without Python", model)
+    exported.add_argument("--format", required=True, help="savedmodel, onnx or litert")
+    exported.add_argument("--to", required=True, metavar="DIR", help="new or empty folder")
+
+    run = ("folder", "folder of a finished run")
+    command(_publish, "keep the weights of a run in zoo/weights, with their card", run, model)
+    command(_record, "write the results of a run into results.csv, without weights", run, model)
+    written = command(_report, "write the tables of all READMEs, and name chapters without a model")
+    written.add_argument("--check", action="store_true", help="only tell whether they are current")
+    return parser
 
 
-def _report(check: bool) -> int:
-    rows = results.read()
+def _list(options) -> None:
+    found = [zoo.info(name) for name in zoo.list_models(options.pattern)]
+    if options.json:
+        keys = ("name", "task", "chapter", "about", "parameters", "bytes")
+        _print([{key: card[key] for key in keys} for card in found])
+        return
+    width = max((len(card["name"]) for card in found), default=0)
+    for card in found:
+        figure, value = cards.headline(card)
+        print(f"{card['name'].ljust(width)}  {card['method']}: {figure} {value}")
+    print(f"{len(found)} model(s); python -m zoo info NAME tells more.")
+
+
+def _info(options) -> None:
+    card = zoo.info(options.name)
+    if options.json:
+        _print(card)
+        return
+    print(cards.text(card))
+
+
+def _evaluate(options) -> None:
+    names = ("way", "shot", "query", "episodes", "seed", "batch_norm", "data")
+    rows = zoo.evaluate(options.name, **{name: getattr(options, name) for name in names})
+    if options.json:
+        _print(rows)
+        return
+    texts = [results.as_text(row) for row in rows]
+    for protocol, group in itertools.groupby(texts, lambda row: wording.protocol([row])):
+        print(f"Mean ± 95 % interval; {protocol}:")
+        for row in group:
+            print(f"  {wording.column(row)}: {wording.cell(row)}")
+
+
+def _predict(options) -> None:
+    answers = zoo.predict(options.name, options.support, options.query, options.plot)
+    if options.json:
+        _print({"model": options.name, "answers": answers})
+        return
+    for answer in answers:
+        chances = ", ".join(f"{name} {p:.1%}" for name, p in answer["probabilities"].items())
+        print(f"{answer['query']}: {chances}")
+
+
+def _export(options) -> None:
+    print(zoo.export(options.name, options.format, options.to))
+
+
+def _publish(options) -> None:
+    folder = zoo.publish(options.folder, options.name)
+    print(f"{folder} holds weights, options and card; python -m zoo report writes the tables.")
+
+
+def _record(options) -> None:
+    from pathlib import Path
+
+    results.record(Path(options.folder), options.name)
+    print(f"{options.name}: recorded; python -m zoo report writes the tables.")
+
+
+def _report(options) -> int:
     stale = 0
-    for path in report.readmes():
-        text = path.read_text()
-        current = report.generate(text, rows)
+    for path, text, current in report.compare():
         if current != text:
             stale += 1
-            if not check:
+            if not options.check:
                 path.write_text(current)
-            print(f"{'differs' if check else 'written'}: {path.relative_to(report.ROOT)}")
-    return 1 if check and stale else 0
+            print(f"{'differs' if options.check else 'written'}: {path.relative_to(report.ROOT)}")
+    for chapter in report.without_model():
+        print(f"no model yet: {chapter}")
+    return 1 if options.check and stale else 0
+
+
+def _print(value) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -4,18 +4,17 @@ Nothing here imports TensorFlow, so names are listed at once.
 """
 
 import fnmatch
-import importlib
-import json
+import importlib.util
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import chapters
-from chapters.engine.configuration import Model, suggest
-from zoo import store
+from chapters.engine.configuration import Model, Script, suggest
+from zoo import safety, store
 from zoo.errors import ZooError
 
-CHAPTERS = sorted(p.parent.name for p in Path(chapters.__file__).parent.glob("ch*/presets.py"))
+CHAPTERS = sorted(path.name for path in Path(chapters.__file__).parent.glob("ch[0-9]*/"))
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -37,46 +36,42 @@ class Entry(NamedTuple):
         """Where its weights are, or would be."""
         return store.FOLDER / self.name
 
-    def options(self):
-        """The ``Script`` of its training script: options and presets."""
-        return presets(self.chapter).SCRIPTS[self.model.script]
+    @property
+    def options(self) -> Script:
+        """Options and presets of the training script."""
+        return _presets(self.chapter).SCRIPTS[self.model.script]
 
 
-def presets(chapter: str):
-    """The module of data that a chapter declares."""
-    return importlib.import_module(f"chapters.{chapter}.presets")
-
-
-def declared() -> dict[str, tuple[str, Model]]:
-    """Name -> chapter and model, in the order of the chapters.
+def declared() -> dict[str, Entry]:
+    """The names that chapters declare, in the order of the chapters.
 
     Raises:
         ZooError: two models have one name.
     """
-    found: dict[str, tuple[str, Model]] = {}
+    found: dict[str, Entry] = {}
     for chapter in CHAPTERS:
-        for name, model in getattr(presets(chapter), "MODELS", {}).items():
+        for name, model in getattr(_presets(chapter), "MODELS", {}).items():
             if name in found:
+                other = found[name].chapter
                 raise ZooError(
-                    f"{name} is declared by {found[name][0]} and by {chapter}; rename one of them."
+                    f"{name} is declared by {other} and by {chapter}; rename one of them."
                 )
-            found[name] = chapter, model
+            published = (store.FOLDER / name / "card.json").is_file()
+            found[name] = Entry(name, chapter, model, published)
     return found
 
 
 def entries() -> dict[str, Entry]:
-    """Every name of the zoo. Models published here under a name of their own come last."""
+    """Every name of the zoo. Models published here under names of their own come last."""
     known = declared()
-    by_script = {f"chapters.{c}.{model.script}": (c, model) for c, model in known.values()}
-    published = {card.parent.name for card in store.FOLDER.glob("*/card.json")}
-    for name in sorted(published - set(known)):
-        script = _script(store.FOLDER / name / "config.json")
-        if script in by_script:
-            known[name] = by_script[script]
-    return {
-        name: Entry(name, chapter, model, name in published)
-        for name, (chapter, model) in known.items()
-    }
+    folders = sorted(card.parent.name for card in store.FOLDER.glob("*/card.json"))
+    own = [name for name in folders if name not in known and NAME.fullmatch(name)]
+    made = {entry.script: entry for entry in known.values()}
+    for name in own:
+        script = safety.read_json(store.FOLDER / name / "config.json").get("script")
+        if script in made:
+            known[name] = made[script]._replace(name=name, published=True)
+    return known
 
 
 def find(name: str) -> Entry:
@@ -89,17 +84,45 @@ def find(name: str) -> Entry:
     return known[name]
 
 
+def published(name: str) -> Entry:
+    """The entry of a name that has weights; ZooError otherwise."""
+    entry = find(name)
+    if not entry.published:
+        raise ZooError(
+            f"{name} has no weights here yet; train it with python -m {entry.script} and publish "
+            f"the run: python -m zoo publish RUN_FOLDER {name}."
+        )
+    return entry
+
+
+def of_run(name: str, script: str) -> Entry:
+    """The entry that a run of ``script`` would become under this name.
+
+    Raises:
+        ZooError: the name is not fit for a folder or taken, or no chapter declares models of
+            this script.
+    """
+    if not NAME.fullmatch(name):
+        raise ZooError(
+            f"{name!r} is no name for a model; expected lower-case words with hyphens between, "
+            "such as prototypical-leaves-5shot."
+        )
+    known = entries()
+    if name in known and known[name].script != script:
+        raise ZooError(f"{name} is a model of {known[name].script}, and this run is of {script}.")
+    for entry in known.values():
+        if entry.script == script:
+            return entry._replace(name=name)
+    raise ZooError(f"No chapter declares a model that {script} makes; its MODELS lack it.")
+
+
 def list_models(pattern: str = "*") -> list[str]:
     """Names that have weights, such as ``list_models("*omniglot*")``."""
-    return [
-        name
-        for name, entry in entries().items()
-        if entry.published and fnmatch.fnmatchcase(name, pattern)
-    ]
+    names = [name for name, entry in entries().items() if entry.published]
+    return fnmatch.filter(names, pattern)
 
 
-def _script(config: Path) -> str | None:
-    try:
-        return json.loads(config.read_text())["script"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not an entry of the zoo
+def _presets(chapter: str):
+    """The module of data that a chapter declares; None for a chapter that has none yet."""
+    module = f"chapters.{chapter}.presets"
+    return importlib.import_module(module) if importlib.util.find_spec(module) else None

@@ -1,15 +1,19 @@
 """From a name to a learner with its published weights."""
 
+import dataclasses
+import functools
 import importlib
-import json
+import tempfile
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo import catalogue, store
+from chapters.engine import configuration
+from chapters.engine.errors import ConfigError
+from zoo import catalogue, safety, store
+from zoo.catalogue import Entry
 from zoo.errors import ZooError
 
 
@@ -34,41 +38,73 @@ def load(name: str) -> Loaded:
     """A model of the zoo with its published weights.
 
     Raises:
-        ZooError: unknown name, or weights that are missing or not to be trusted.
+        ZooError: unknown name, or files that are missing or not to be trusted.
     """
-    entry = catalogue.find(name)
-    folder = entry.folder
-    if not entry.published:
-        raise ZooError(f"{name} has no weights yet; train it and publish the run.")
-    values, card = (
-        json.loads((folder / f"{part}.json").read_text()) for part in ("config", "card")
-    )
-    values.pop("script")
-    config = entry.options().config(**values)
+    entry = catalogue.published(name)
+    return from_folder(entry, entry.folder)
+
+
+def from_folder(entry: Entry, folder: Path) -> Loaded:
+    """The same from another folder, such as one that is about to be published."""
+    card = safety.read_json(folder / "card.json")
+    config = _options(entry, folder / "config.json")
     decision = folder / store.DECISION
-    decision = json.loads(decision.read_text()) if decision.exists() else None
-    learner = _function(entry.model.build)(config, decision)
-    learner.load_weights(folder / store.WEIGHTS)
+    decision = safety.read_json(decision) if decision.exists() else None
+    weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
+    learner = function(entry.model.build)(config, decision)
+    _assign(learner, weights, folder)
     network = getattr(learner, "network", None)  # adapted by gradient steps: an output per class
-    shape = (network or learner.encoder).input_shape[1:]
-    labels = network is not None and entry.model.items != "number"
+    embedding = network or getattr(learner, "encoder", learner)
+    fixed = network is not None and entry.model.items != "number"
+    read = entry.model.read and functools.partial(_read, entry.model.read, config)
     return Loaded(
-        name=name,
+        name=entry.name,
         learner=learner,
         items=entry.model.items,
         config=config,
         card=card,
-        way=network.output_shape[-1] if labels else None,
-        item_shape=tuple(shape),
-        read=partial(_read, entry.model.read, config) if entry.model.read else None,
+        way=network.output_shape[-1] if fixed else None,
+        item_shape=tuple(getattr(embedding, "input_shape", (None,))[1:]),
+        read=read or None,
     )
 
 
-def _read(function: str, config, paths) -> np.ndarray:
-    return _function(function)(paths, config)
-
-
-def _function(path: str) -> Callable:
-    """``"module:function"`` of a chapter's declaration."""
+def function(path: str) -> Callable:
+    """``"module:function"`` as a chapter declares it."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _options(entry: Entry, path: Path):
+    """The options in ``config.json``: known names, values of the right type and in range."""
+    values = safety.read_json(path)
+    script = values.pop("script", None)
+    if script != entry.script:
+        raise ZooError(f"{path} is of {script!r}, but {entry.name} was made by {entry.script}.")
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(entry.options.config)}
+    for option, value in values.items():
+        kind = kinds.get(option)  # an unknown name is told below
+        if kind and type(value) is not kind and not (kind is float and type(value) is int):
+            raise ZooError(f"{path} has {option} = {value!r}; expected {kind.__name__}.")
+    try:
+        return configuration.build(entry.options, values.get("preset", ""), values)
+    except ConfigError as error:
+        raise ZooError(f"{path} does not fit {entry.script}: {error}") from error
+
+
+def _assign(learner, weights: bytes, folder: Path) -> None:
+    """Load what was checked, not what the file may have become since."""
+    with tempfile.TemporaryDirectory() as checked:
+        path = Path(checked, store.WEIGHTS)
+        path.write_bytes(weights)
+        try:
+            learner.load_weights(path)
+        except (ValueError, KeyError, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ZooError(
+                f"{folder / store.WEIGHTS} does not fit the model of config.json ({reason})."
+            ) from error
+
+
+def _read(reader: str, config, paths) -> np.ndarray:
+    return function(reader)(paths, config)

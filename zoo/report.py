@@ -1,21 +1,25 @@
-"""Tables in the READMEs, generated from ``results.csv`` between markers.
+"""Tables in the READMEs, generated between markers from ``results.csv`` and from the cards.
 
 A table stands between ``<!-- results NAME ... -->`` and ``<!-- end -->``; the names select rows.
-A test fails when a README differs from what this module writes.
+``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo. A test fails when a
+README differs from what this module writes.
 """
 
 import re
 from pathlib import Path
 
+from zoo import cards, catalogue, results, safety, store
+from zoo.wording import cell, column, protocol, published
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- results ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-# Measures shown as they are; all others in %.
-PLAIN = re.compile(r"(clip_)?auc|loss(_.*)?|(mse|mae)_.*")
-REGIME = {"support": ", honest", "transductive": ", transductive"}
-STATISTICS = {
-    "stored": "batch norm with stored averages",
-    "support": "honest: batch norm with the support set's statistics",
-    "transductive": "transductive: with the queries' own",
+MODELS = re.compile(r"(<!-- (models|pictures) -->\n).*?(<!-- end -->)", re.DOTALL)
+TAKES = {
+    "image": "pictures",
+    "face": "faces",
+    "sound": "sounds",
+    "number": "points of a curve",
+    "sequence": "sequences",
 }
 
 
@@ -24,7 +28,22 @@ def readmes() -> list[Path]:
     found = [
         path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}README.md"))
     ]
-    return [path for path in found if BLOCK.search(path.read_text())]
+    return [
+        path for path in found for text in [path.read_text()]
+        if BLOCK.search(text) or MODELS.search(text)
+    ]  # fmt: skip
+
+
+def compare() -> list[tuple[Path, str, str]]:
+    """Path, text and current text of every README that holds a generated table."""
+    rows = results.read()
+    return [(path, path.read_text(), generate(path.read_text(), rows)) for path in readmes()]
+
+
+def without_model() -> list[str]:
+    """Chapters of which the zoo has no model."""
+    shown = {entry.chapter for entry in catalogue.entries().values() if entry.published}
+    return [chapter for chapter in catalogue.CHAPTERS if chapter not in shown]
 
 
 def generate(text: str, rows: list[dict[str, str]]) -> str:
@@ -35,23 +54,60 @@ def generate(text: str, rows: list[dict[str, str]]) -> str:
         chosen = [row for name in names for row in rows if row["name"] == name]
         return f"{match[1]}{table(chosen)}\n{match[3]}"
 
-    return BLOCK.sub(block, text)
+    def overview(match: re.Match) -> str:
+        return f"{match[1]}{ {'models': models, 'pictures': pictures}[match[2]]() }\n{match[3]}"
+
+    return MODELS.sub(overview, BLOCK.sub(block, text))
+
+
+def models() -> str:
+    """Markdown: a line for each model, and the chapters that have none."""
+    lines = [["name", "takes", "trained on", "figure", "", "parameters", "kB", "training"]]
+    lines.append(["---"] * len(lines[0]))
+    for entry in catalogue.entries().values():
+        if entry.name not in catalogue.declared() or not entry.published:
+            continue
+        card = safety.read_json(entry.folder / store.CARD)
+        lines.append(
+            [
+                f"`{entry.name}`",
+                TAKES[entry.model.items],
+                card["data"]["name"],
+                *cards.headline(card),
+                f"{card['parameters']:,}",
+                f"{card['bytes'] / 1000:.0f}",
+                f"{card['train_seconds'] / 60:.1f} min",
+            ]
+        )
+    missing = ", ".join(without_model())
+    return "\n".join(map(_line, lines)) + (f"\n\nNo model yet: {missing}." if missing else "")
+
+
+def pictures() -> str:
+    """Markdown: what each model does, two pictures in a row."""
+    shown = [
+        f"`{name}`<br>![{name}](weights/{name}/picture.png)"
+        for name in catalogue.declared()
+        if (store.FOLDER / name / "picture.png").exists()
+    ]
+    rows = [shown[start : start + 2] for start in range(0, len(shown), 2)]
+    return "\n".join(map(_line, [["", ""], ["---", "---"], *rows]))
 
 
 def table(rows: list[dict[str, str]]) -> str:
     """Markdown: one line per name, data and method; one column per measure."""
     if not rows:
         return "Not measured yet."
-    columns = list(dict.fromkeys(_column(row) for row in rows))
+    columns = list(dict.fromkeys(column(row) for row in rows))
     lines: dict[tuple, dict[str, str]] = {}
     several = len({row["name"] for row in rows}) > 1
     for row in rows:
         cells = lines.setdefault((row["name"], row["method"]), {})
-        cells[_column(row)] = _cell(row)
+        cells[column(row)] = cell(row)
         if row["published"]:
             paper = f"{row['method']}, published" if several else "published"
-            published = lines.setdefault((row["name"], paper), {})
-            published[_column(row)] = _figure(row)
+            theirs = lines.setdefault((row["name"], paper), {})
+            theirs[column(row)] = published(row)
     head = ["", *columns]
     body = [
         [method, *(cells.get(column, "-") for column in columns)]
@@ -71,40 +127,8 @@ def _footer(rows: list[dict[str, str]]) -> list[str]:
 
 
 def _conditions(rows: list[dict[str, str]]) -> str:
-    row = rows[-1]  # baselines come first and may have fewer episodes
-    one, many = ("task", "tasks") if "_after_" in row["measure"] else ("class", "classes")
-    parts = [f"{row['data']}, {row['split']} {many}"]
-    if row["generated"] == "True":
-        parts.append("generated stand-in")
-    if row["episodes"]:
-        parts.append(f"{row['episodes']} episodes")
-    if row["query"]:
-        parts.append(f"{row['query']} queries per {one}")
-    if row["runs"]:
-        parts.append(f"{row['runs']} runs")
-    regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])
-    parts += [STATISTICS[regime] for regime in regimes]
-    conditions = f"Mean ± 95 % interval; {', '.join(parts)}; seed {row['seed']}."
-    return f"{conditions} `{row['command']}` ({row['minutes']} min of training on two cores)."
-
-
-def _column(row: dict[str, str]) -> str:
-    measure = row["measure"].replace("_", " ").replace("auc", "AUC").replace("mse", "MSE")
-    measure = measure.replace("mae", "MAE").replace("after 1 steps", "after 1 step")
-    name = f"{row['way']}-way {row['shot']}-shot" if row["way"] else measure
-    name += REGIME.get(row["batch_norm"], "")
-    return name if PLAIN.fullmatch(row["measure"]) else f"{name} (%)"
-
-
-def _cell(row: dict[str, str]) -> str:
-    scale, digits = (1, 3) if PLAIN.fullmatch(row["measure"]) else (100, 2)
-    mean, interval = (scale * float(row[key]) for key in ("mean", "interval"))
-    return f"{mean:.{digits}f} ± {interval:.{digits}f}"
-
-
-def _figure(row: dict[str, str]) -> str:
-    """A published figure, with as many digits as papers have."""
-    return f"{float(row['published']):.{2 if PLAIN.fullmatch(row['measure']) else 1}f}"
+    run = f"`{rows[-1]['command']}` ({rows[-1]['minutes']} min of training on two cores)."
+    return f"Mean ± 95 % interval; {protocol(rows)}. {run}"
 
 
 def _line(cells: list[str]) -> str:

@@ -19,20 +19,22 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def read(file: Path = FILE) -> list[dict[str, str]]:
+def read(file: Path | None = None) -> list[dict[str, str]]:
     """All rows, every value as text; an empty text where a column does not apply."""
+    file = file or FILE
     if not file.exists():
         return []
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
 
 
-def record(run: Path, name: str, file: Path = FILE) -> list[dict[str, str]]:
+def record(run: Path, name: str, file: Path | None = None) -> list[dict[str, str]]:
     """Replace the rows of ``name`` by those of a finished run.
 
     Raises:
         ZooError: the folder holds no finished run.
     """
+    file = file or FILE
     found = {part: _json(run / part) for part in ("config.json", "metrics.json")}
     metrics = found["metrics.json"]
     shared = {
@@ -40,16 +42,18 @@ def record(run: Path, name: str, file: Path = FILE) -> list[dict[str, str]]:
         "minutes": f"{metrics['train_seconds'] / 60:.0f}",
         "command": command(found["config.json"]),
     }
-    rows = [
-        {column: _text({**result, **shared}.get(column)) for column in COLUMNS}
-        for result in metrics["results"]
-    ]
+    rows = [as_text({**result, **shared}) for result in metrics["results"]]
     others = [row for row in read(file) if row["name"] != name]
     with file.open("w", newline="") as opened:
         writer = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted(others + rows, key=lambda row: row["name"]))
     return rows
+
+
+def as_text(row: dict) -> dict[str, str]:
+    """A measured row as ``results.csv`` has it: every column, as text."""
+    return {column: _text(row.get(column)) for column in COLUMNS}
 
 
 def command(config: dict) -> str:

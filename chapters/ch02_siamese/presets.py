@@ -127,16 +127,18 @@ SCRIPTS = {
 }
 
 FACE = Model(
-    "train_faces",
-    "chapters.ch02_siamese.faces:build_learner",
-    "face",
-    "chapters.ch02_siamese.faces:read",
+    script="train_faces",
+    build="chapters.ch02_siamese.faces:build_learner",
+    items="face",
+    evaluate="chapters.ch02_siamese.train_faces:evaluate",
+    read="chapters.ch02_siamese.faces:read",
 )
 SOUND = Model(
-    "train_audio",
-    "chapters.ch02_siamese.sounds:build_learner",
-    "sound",
-    "chapters.ch02_siamese.sounds:read",
+    script="train_audio",
+    build="chapters.ch02_siamese.sounds:build_learner",
+    items="sound",
+    evaluate="chapters.ch02_siamese.train_audio:evaluate",
+    read="chapters.ch02_siamese.sounds:read",
 )
 
 MODELS = {"siamese-orl-faces": FACE, "siamese-cats-dogs": SOUND}

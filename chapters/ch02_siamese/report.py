@@ -6,7 +6,9 @@ import numpy as np
 
 from chapters.ch02_siamese.measures import Summary, Verification, auc, summarise, verification
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig
+from chapters.engine.evaluation import Score
 from datasets.dataset import Dataset
+from datasets.episodes import EpisodeSampler
 from datasets.sounds import Clips
 
 # measure -> heading of its column. Precision is what the book calls accuracy.
@@ -106,11 +108,20 @@ def face_metrics(results: list[dict], everybody: Dataset, config: FacesConfig) -
         if row["measure"] == "one_shot_accuracy":
             row |= {"way": way, "shot": 1}
     return {
+        "method": next(iter(values)),
         "results": rows,
         "parameters": siamese.count_params(),
         "steps": config.steps,
         "train_seconds": round(sum(result["loop"].seconds for result in results), 1),
         "decisions": [result["decision"] for result in results],
+        "people": people_of(results[0]["people"]),  # of the network that is kept
+    }
+
+
+def people_of(people: Dataset) -> dict[str, list[str]]:
+    """Split -> names of its people."""
+    return {
+        split: [people.class_names[k] for k in classes] for split, classes in people.splits.items()
     }
 
 
@@ -162,12 +173,31 @@ def audio_metrics(results: list[dict], clips: Clips, config: AudioConfig) -> dic
     first = results[0]["first"]
     siamese = first["siamese"]
     return {
+        "method": next(iter(values)),
         "results": metric_rows(values, siamese, config.data, clips.generated, config.seed),
         "parameters": siamese.count_params(),
         "steps": config.steps,
         "train_seconds": round(sum(result["seconds"] for result in results), 1),
         "decisions": [first["decision"]],
+        "clips": clips_of(clips, first["test"]),  # of the network that is kept
     }
+
+
+def clips_of(clips: Clips, test: np.ndarray) -> dict[str, list[str]]:
+    """Split -> its files."""
+    heard = np.delete(clips.file, test)
+    return {"train": heard.tolist(), "test": clips.file[test].tolist()}
+
+
+def tested_on(data: str, generated: bool, seed: int) -> dict:
+    """What the rows of an evaluation share."""
+    return {"data": data, "generated": generated, "split": "test", "interval": None, "seed": seed}
+
+
+def drawn(score: Score, tasks: EpisodeSampler) -> dict:
+    """Row of a score on drawn tasks."""
+    size = {"way": tasks.way, "shot": tasks.shot, "query": tasks.query}
+    return {"measure": "accuracy", **size, **score._asdict()}
 
 
 def metric_rows(values, siamese, data: str, generated: bool, seed: int) -> list[dict]:

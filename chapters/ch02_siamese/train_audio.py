@@ -5,6 +5,8 @@ python -m chapters.ch02_siamese.train_audio --preset book       # 42 clips, the 
 python -m chapters.ch02_siamese.train_audio --preset unseen     # 42 clips, cross-validated 5 times
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,10 +17,12 @@ from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetw
 from chapters.ch02_siamese.presets import SCRIPTS, AudioConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
+from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.export import export
 from chapters.engine.runs import RunFolder
+from datasets.episodes import EpisodeSampler
 from datasets.pairs import ListedPairs, Pairs, folder_folds
-from datasets.sounds import Clips
+from datasets.sounds import Clips, to_dataset
 
 NETWORK, REGRESSION, LENGTH = "siamese network", "logistic regression, MFCC", "length of the clip"
 
@@ -131,6 +135,33 @@ def train_fold(
         flush=True,
     )
     return {"siamese": siamese, "loop": loop, "decision": decision, "test": test_clips}
+
+
+def evaluate(learner: NearestNeighbour, config: AudioConfig, asked: Asked) -> list[dict]:
+    """Rows of the test on clips that the published network, that of the first fold, never heard.
+
+    Naming dogs and cats in drawn tasks, as asked; then every pair of clips.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    asked.check("the network has nothing but stored averages", batch_norm=("stored",))
+    clips = sounds.load(config)
+    held_out = np.flatnonzero(folder_folds(clips.folder, config.folds, config.seed) == 0)
+    row = report.tested_on(config.data, clips.generated, asked.seed)
+    animals = to_dataset(config.data, clips)
+    animals = dataclasses.replace(
+        animals, items=animals.items[held_out], item_class=animals.item_class[held_out]
+    )
+    tasks = EpisodeSampler(
+        animals, "all", asked.way or 2, asked.shot or 1, asked.query or 1, seed=asked.seed
+    )
+    score = Evaluator(learner, tasks, asked.episodes)()
+    pairs = sounds.get_data(clips, held_out)
+    a, b = clips.features[pairs.first], clips.features[pairs.second]
+    distance = learner.siamese.pair_distance(a, b).numpy()
+    area = {"measure": "auc", "mean": measures.auc(pairs.genuine, distance)}
+    return [row | report.drawn(score, tasks), row | area]
 
 
 def dog_score(z, clips: Clips, train_clips, config: AudioConfig) -> np.ndarray:

@@ -14,9 +14,11 @@ from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetw
 from chapters.ch02_siamese.presets import SCRIPTS, FacesConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
+from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.export import export
 from chapters.engine.runs import RunFolder
 from datasets.dataset import Dataset
+from datasets.episodes import EpisodeSampler
 from datasets.pairs import ListedPairs, Pairs, PairSampler, all_pairs, items_of_split
 
 NETWORK, START, PIXELS = "siamese network", "before training", "raw pixels"
@@ -96,6 +98,35 @@ def train_split(people: Dataset, number: int, config: FacesConfig, run: RunFolde
     run.json("decision.json", result["decision"])
     print(f"Test people: {report.one_line(result['scores'][NETWORK])}", flush=True)
     return result
+
+
+def evaluate(learner: NearestNeighbour, config: FacesConfig, asked: Asked) -> list[dict]:
+    """Rows of the test on people that the published network, that of the first split, never saw.
+
+    Naming people in drawn tasks, as asked; then every pair of pictures, and every choice of one
+    support picture for each of the people, where nothing is drawn.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    asked.check("the network has no batch norm", batch_norm=())
+    people = faces.split_people(faces.load(config), 0, config)
+    row = report.tested_on(people.name, people.generated, asked.seed)
+    tasks = EpisodeSampler(
+        people, "test", asked.way or 5, asked.shot or 1, asked.query or 5, seed=asked.seed
+    )
+    score = Evaluator(learner, tasks, asked.episodes)()
+    z = learner.embed(faces.pictures(people)).numpy()  # [picture, dim]
+    pairs, energy = all_pairs(people, "test"), learner.siamese.energy
+    distance = distances(z, energy, pairs)
+    everything = {
+        "auc": measures.auc(pairs.genuine, distance),
+        "equal_error_rate": measures.equal_error_rate(pairs.genuine, distance),
+        "one_shot_accuracy": one_shot(z, energy, people),
+    }
+    return [row | report.drawn(score, tasks) | {"batch_norm": None}] + [
+        row | {"measure": name, "mean": value} for name, value in everything.items()
+    ]
 
 
 def make_pairs(people: Dataset, config: FacesConfig):

@@ -67,10 +67,11 @@ SCRIPTS = {
 }
 
 CHARACTERS = Model(
-    "train",
-    "chapters.ch03_prototypical.train:build_learner",
-    "image",
-    "chapters.experiments.images:read",
+    script="train",
+    build="chapters.ch03_prototypical.train:build_learner",
+    items="image",
+    evaluate="chapters.experiments.images:evaluate",
+    read="chapters.experiments.images:read",
 )
 
 MODELS = {

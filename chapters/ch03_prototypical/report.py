@@ -74,6 +74,7 @@ def metrics(scores, learner, loop, data: Dataset, config: TrainConfig) -> dict:
     """``metrics.json``: every score with the conditions under which it was measured."""
     published = {TRAINED: PUBLISHED} if _as_published(data, config) else {}
     return {
+        "method": TRAINED,
         "results": images.rows(scores, published, data, config),
         "parameters": learner.count_params(),
         "steps": loop.step,

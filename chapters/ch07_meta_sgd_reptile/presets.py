@@ -195,12 +195,18 @@ SCRIPTS = {
 }
 
 CHARACTERS = Model(
-    "train_omniglot",
-    "chapters.ch07_meta_sgd_reptile.train_omniglot:build_learner",
-    "image",
-    "chapters.experiments.images:read",
+    script="train_omniglot",
+    build="chapters.ch07_meta_sgd_reptile.train_omniglot:build_learner",
+    items="image",
+    evaluate="chapters.experiments.adaptation:evaluate",
+    read="chapters.experiments.images:read",
 )
-CURVES = Model("train_sine", "chapters.ch07_meta_sgd_reptile.train_sine:build_learner", "number")
+CURVES = Model(
+    script="train_sine",
+    build="chapters.ch07_meta_sgd_reptile.train_sine:build_learner",
+    items="number",
+    evaluate="chapters.experiments.sine:evaluate",
+)
 
 MODELS = {
     "meta-sgd-omniglot-5way": CHARACTERS,

@@ -107,12 +107,18 @@ SCRIPTS = {
 }
 
 CHARACTERS = Model(
-    "train_omniglot",
-    "chapters.ch08_gradient_agreement.train_omniglot:build_learner",
-    "image",
-    "chapters.experiments.images:read",
+    script="train_omniglot",
+    build="chapters.ch08_gradient_agreement.train_omniglot:build_learner",
+    items="image",
+    evaluate="chapters.experiments.adaptation:evaluate",
+    read="chapters.experiments.images:read",
 )
-CURVES = Model("train_sine", "chapters.ch08_gradient_agreement.train_sine:build_learner", "number")
+CURVES = Model(
+    script="train_sine",
+    build="chapters.ch08_gradient_agreement.train_sine:build_learner",
+    items="number",
+    evaluate="chapters.experiments.sine:evaluate",
+)
 
 MODELS = {
     "ga-maml-omniglot-5way": CHARACTERS,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.errors import ConfigError
 from chapters.engine.functional import call_with
 
 # How batch normalisation behaves at test. "stored": averages of training; "support": statistics of
@@ -27,6 +28,30 @@ class Score(NamedTuple):
 
     def __str__(self):
         return f"{100 * self.mean:.2f} +- {100 * self.interval:.2f} %"
+
+
+class Asked(NamedTuple):
+    """What is asked of the evaluation of a trained model; None leaves it to its own protocol."""
+
+    way: int | None = None
+    shot: int | None = None
+    query: int | None = None  # items per class
+    episodes: int = 600
+    seed: int = 0
+    batch_norm: str | None = None  # one of ``BATCH_NORM``
+
+    def check(self, reason: str, **allowed) -> None:
+        """Refuse what does not apply: ``check("curves have no classes", way=())``.
+
+        Raises:
+            ConfigError: an option was given and is none of its allowed values.
+        """
+        for name, values in allowed.items():
+            value = getattr(self, name)
+            if value is not None and value not in values:
+                flag = "--" + name.replace("_", "-")
+                allows = f" (allowed: {', '.join(map(str, values))})" if values else ""
+                raise ConfigError(f"{flag} {value} does not apply: {reason}{allows}.")
 
 
 def accuracy(query_y, prediction):

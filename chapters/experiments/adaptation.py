@@ -14,7 +14,7 @@ import keras
 
 from chapters.engine import script, strategies
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Evaluator
+from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
@@ -120,6 +120,7 @@ def run(
     folder.json(
         "metrics.json",
         {
+            "method": method.name,
             "results": rows,
             "accuracy_by_steps": curves,
             "parameters": learner.count_params(),
@@ -140,6 +141,22 @@ def run(
         one = {name: x[0] for name, x in task.inputs.items()}
         difference = export(config.export, {"serve": (adapt_and_predict(learner), one)})
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+
+
+def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:
+    """Rows of the test of a learner that adapts by gradient steps, as asked; honest by default.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    asked.check("the network has an output for each class", way=(config.way,))
+    asked.check("its batch norm keeps no averages", batch_norm=REGIMES)
+    data, config, column = images.as_asked(config, asked)
+    tasks = 1 if mapping(config) == "sequential" else 5
+    sampler = images.test_sampler(data, config, column, tasks)
+    regime = asked.batch_norm or "support"
+    score = evaluator(learner, sampler, asked.episodes, config, regime)()
+    return images.rows({"": {column: score}}, {}, data, config)
 
 
 def evaluator(learner, sampler, episodes, config, regime, steps=None) -> Evaluator:

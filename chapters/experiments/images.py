@@ -14,7 +14,7 @@ import numpy as np
 import datasets
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Score
+from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.experiments.options import ImageOptions
 from datasets.dataset import Dataset
 from datasets.episodes import Episode, EpisodeSampler, to_float
@@ -95,12 +95,42 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
     way = min(validation_way, available(data, "val", config.rotations))
     columns = parse_columns(config.columns)
     validation = EpisodeSampler(data, "val", way, columns[0].shot, config.query, **shown)
-    test = TEST_SPLIT[config.train_split]
-    tests = {
-        column: EpisodeSampler(data, test, column.way, column.shot, config.test_query, **shown)
-        for column in columns
-    }
+    tests = {column: test_sampler(data, config, column, tasks) for column in columns}
     return training, validation, tests
+
+
+def test_sampler(
+    data: Dataset, config: ImageOptions, column: Column, tasks: int = 1
+) -> EpisodeSampler:
+    """Test episodes of one column; arguments as for ``samplers``."""
+    return EpisodeSampler(
+        data, TEST_SPLIT[config.train_split], column.way, column.shot, config.test_query,
+        tasks=tasks, seed=config.seed, rotations=config.rotations,
+    )  # fmt: skip
+
+
+def evaluate(learner, config: ImageOptions, asked: Asked) -> list[dict]:
+    """Rows of a metric learner's test, as asked: without questions as in its training script.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    asked.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
+    data, config, column = as_asked(config, asked)
+    items = column.way * (column.shot + config.test_query)
+    # As in training scripts, unless that would take much memory.
+    sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
+    score = Evaluator(learner, sampler, asked.episodes, asked.batch_norm or "stored")()
+    return rows({"": {column: score}}, {}, data, config)
+
+
+def as_asked(config: ImageOptions, asked: Asked) -> tuple[Dataset, ImageOptions, Column]:
+    """Data, options and the one column of a test that is asked for."""
+    data, config = load(config)  # with the seed of the training, which split an own folder
+    usual = parse_columns(config.columns)[0]
+    column = Column(asked.way or usual.way, asked.shot or usual.shot)
+    query = asked.query or config.test_query
+    return data, dataclasses.replace(config, seed=asked.seed, test_query=query), column
 
 
 def example(data: Dataset, config: ImageOptions, query: int) -> Episode:

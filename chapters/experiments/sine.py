@@ -5,6 +5,7 @@ shape that were not meta-learned: one trained jointly on all curves, one with ra
 are fine-tuned at the rate that suits them best on validation curves.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine import objectives, script, strategies
-from chapters.engine.evaluation import Evaluator, Score
+from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.engine.export import export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
@@ -139,6 +140,7 @@ def run(
     folder.json(
         "metrics.json",
         {
+            "method": method.name,
             "results": _rows(scores | paired, config, method.name, published or {}),
             "parameters": learner.count_params(),
             "steps": loop.step,
@@ -159,6 +161,25 @@ def run(
         task = {name: x[0] for name, x in inputs.items()}
         difference = export(config.export, {"serve": (_serve(learner), task)})
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+
+
+def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
+    """Rows of the error on curves never seen, after each of the numbers of steps it was shown for.
+
+    ``asked.shot`` are support points, ``asked.query`` query points, episodes are curves.
+
+    Raises:
+        ConfigError: what is asked does not fit curves.
+    """
+    asked.check("a curve has no classes", way=())
+    asked.check("the network has no batch norm", batch_norm=())
+    config = dataclasses.replace(config, seed=asked.seed, test_shot=asked.shot or config.test_shot)
+    query = asked.query or TEST_QUERY
+    tasks = min(TASKS_PER_BATCH, asked.episodes)
+    curves = sampler(config, TEST, config.test_shot, query, tasks)
+    shown = numbers(config.shown_steps, "--shown-steps")
+    scores = {steps: error_after(learner, curves, steps, asked.episodes)() for steps in shown}
+    return [row | {"query": query} for row in _rows({"": scores}, config, "", {})]
 
 
 def error_after(learner, curves: SineTasks, steps: int, tasks: int) -> Evaluator:

@@ -1,0 +1,51 @@
+"""Measuring a published model again, on its own data, with the protocol of its card or another."""
+
+import dataclasses
+
+from chapters.engine import script
+from chapters.engine.evaluation import Asked
+from zoo import catalogue, loading
+from zoo.errors import ZooError
+from zoo.loading import Loaded
+
+DEFAULT = Asked()
+LEAST = {"way": 2, "shot": 1, "query": 1, "episodes": 2, "seed": 0}  # one episode: no interval
+
+
+def evaluate(model: str | Loaded, asked: Asked = DEFAULT, data: str = "") -> list[dict]:
+    """Rows with measure, mean, interval and protocol, as in ``metrics.json``.
+
+    Args:
+        model: a name or what ``load`` gave.
+        asked: what differs from the model's own protocol.
+        data: folder of a model that was trained on a folder of the user's own.
+
+    Raises:
+        ZooError, ConfigError, DataError: no such model; what is asked does not fit it; no data.
+    """
+    for name, least in LEAST.items():
+        value = getattr(asked, name)
+        if value is not None and not least <= value < 2**30:
+            raise ZooError(f"--{name} is {value}; it must be at least {least} and below 2^30.")
+    loaded = loading.load(model) if isinstance(model, str) else model
+    evaluator = catalogue.find(loaded.name).model.evaluate
+    if not evaluator:
+        raise ZooError(f"{loaded.name} has no evaluation of its own; see its chapter's README.")
+    config = _where(loaded, data)
+    script.prepare(asked.seed)
+    rows = loading.function(evaluator)(loaded.learner, config, asked)
+    return [{**row, "method": loaded.name} for row in rows]
+
+
+def _where(loaded: Loaded, data: str):
+    """The options of the training, with the folder of data where it lies on this machine."""
+    trained_on = getattr(loaded.config, "data", "")
+    own = trained_on.endswith("/")
+    if own and not data:
+        raise ZooError(f"{loaded.name} was trained on a folder {trained_on}; give it with --data.")
+    if data and not own:
+        raise ZooError(
+            f"{loaded.name} is tested on {trained_on or 'curves'}; --data is for models trained "
+            "on a folder of your own."
+        )
+    return dataclasses.replace(loaded.config, data=data) if own else loaded.config

@@ -1,0 +1,123 @@
+"""Prediction on files of the user's own: a folder of class folders, and files to be named."""
+
+import io
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from chapters.engine import files
+from chapters.engine.configuration import suggest
+from datasets.folder import class_files
+from zoo import loading
+from zoo.errors import ZooError
+from zoo.loading import Loaded
+
+AT_ONCE = 64  # queries in one call: memory stays the same for any number of files
+PLOTS = (".png", ".pdf", ".svg", ".jpg")
+
+
+def predict(
+    model: str | Loaded, support: str | Path, query: Iterable[str | Path], plot: str | Path = ""
+) -> list[dict]:
+    """Name files after the classes of a support folder.
+
+    Args:
+        model: a name or what ``load`` gave.
+        support: folder with one folder per class, each with one or more files.
+        query: files to be named.
+        plot: draw queries and answers into this file.
+
+    Returns:
+        For each file ``query``, ``name`` of the most probable class, and ``probabilities`` of all
+        classes, most probable first.
+
+    Raises:
+        ZooError, DataError: a model that takes no files, more classes than it can tell apart, a
+            folder or file that is missing, broken, or of another kind.
+    """
+    plot = _plot_file(plot)
+    loaded = loading.load(model) if isinstance(model, str) else model
+    query = [str(path) for path in query]
+    if not query:
+        raise ZooError("No file to be named; give at least one.")
+    if not loaded.read:
+        raise ZooError(
+            f"{loaded.name} takes {loaded.items}s, not files; load it in Python with zoo.load."
+        )
+    kind = "sound" if loaded.items == "sound" else "image"
+    classes = class_files(support, kind)
+    if loaded.way and len(classes) > loaded.way:
+        raise ZooError(
+            f"{support} has {len(classes)} classes, but {loaded.name} tells at most {loaded.way} "
+            "apart; use fewer, or a model without this limit, such as a prototypical network."
+        )
+    support_x = loaded.read([file for group in classes.values() for file in group])
+    sizes = [len(group) for group in classes.values()]
+    support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
+    query_x = loaded.read(query)
+    probabilities = classify(loaded, support_x, support_y, query_x)
+    names = list(classes)
+    if plot:
+        first = np.cumsum([0, *sizes[:-1]])  # of each class
+        _draw(plot, loaded, query_x, support_x[first], names, probabilities, query)
+    return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+
+
+def classify(loaded: Loaded, support_x, support_y, query_x) -> np.ndarray:
+    """Probabilities [query, way] of one task, over the classes that the support set shows.
+
+    Args:
+        loaded: the model.
+        support_x: items [support, ...] as the network sees them.
+        support_y: labels [support], 0 to way - 1, each at least once.
+        query_x: items [query, ...].
+    """
+    way = int(np.max(support_y)) + 1
+    parts = []
+    for start in range(0, len(query_x), AT_ONCE):
+        task = {"support_x": support_x, "support_y": support_y}
+        task["query_x"] = query_x[start : start + AT_ONCE]
+        logits = loaded.learner({name: x[None] for name, x in task.items()}, training=False)[0]
+        logits = np.asarray(logits, np.float64)[:, :way]  # outputs of absent classes mean nothing
+        e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        parts.append(e / e.sum(axis=-1, keepdims=True))
+    return np.concatenate(parts)
+
+
+def _answer(path: str, names: list[str], probabilities) -> dict:
+    order = np.argsort(-probabilities, kind="stable")
+    return {
+        "query": path,
+        "name": names[order[0]],
+        "probabilities": {names[k]: round(float(probabilities[k]), 4) for k in order},
+    }
+
+
+def _plot_file(plot: str | Path) -> Path | None:
+    """Refuse a file that cannot be drawn into before anything is computed."""
+    if not plot:
+        return None
+    path = Path(plot)
+    if path.suffix.lower() not in PLOTS:
+        raise ZooError(
+            f"--plot {plot} ends in {path.suffix or 'nothing'!r}{suggest(path.suffix, PLOTS)}; "
+            f"expected one of {', '.join(PLOTS)}."
+        )
+    if not path.parent.is_dir():
+        raise ZooError(f"--plot {plot}: there is no folder {path.parent}; make it first.")
+    return path
+
+
+def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, query) -> None:
+    from zoo import pictures
+
+    labels = [Path(file).name for file in query]
+    figure = pictures.answers(loaded, query_x, support_x, names, probabilities, labels)
+    drawn = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # letters of a name that the font lacks
+        figure.savefig(drawn, format=path.suffix[1:], dpi=120)
+    pictures.plt.close(figure)
+    files.write_bytes(path, drawn.getvalue())

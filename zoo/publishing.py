@@ -1,0 +1,70 @@
+"""From the folder of a finished run to an entry of the zoo: weights, options, card, picture."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from chapters.engine import files
+from chapters.engine.configuration import FREE_ON_RESUME
+from zoo import cards, catalogue, loading, results, safety, store
+from zoo.errors import ZooError
+
+
+def publish(run: str | Path, name: str) -> Path:
+    """Copy a finished run's weights into the zoo, write their card, and record the results.
+
+    An entry of this name that is there already is replaced once the new one is complete.
+
+    Args:
+        run: folder of a finished run.
+        name: declared in a chapter's MODELS, or any other name for a model of one's own.
+
+    Returns:
+        The folder of the entry.
+
+    Raises:
+        ZooError: the run has not finished, its script makes no models, or the name does not fit.
+    """
+    run = Path(run)
+    for part in (store.CONFIG, "metrics.json", "run.json", store.WEIGHTS):
+        if not (run / part).is_file():
+            raise ZooError(f"{run} holds no {part}; publish the folder of a finished run.")
+    config = safety.read_json(run / store.CONFIG)
+    entry = catalogue.of_run(name, config["script"])
+    part = store.FOLDER / f".{name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        _fill(part, run, entry, config)
+        results.record(run, name)
+        shutil.rmtree(store.FOLDER / name, ignore_errors=True)
+        part.replace(store.FOLDER / name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return store.FOLDER / name
+
+
+def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None:
+    """Everything an entry consists of; the card comes last and from the model as it is loaded."""
+    for part in (store.WEIGHTS, store.DECISION):
+        if (run / part).exists():
+            shutil.copyfile(run / part, folder / part)
+    # What may change on resume is of the machine, not of the model; so is the place of a folder.
+    options = {option: value for option, value in config.items() if option not in FREE_ON_RESUME}
+    if Path(options.get("data", "")).name != options.get("data", ""):
+        options["data"] = f"{Path(options['data']).name}/"
+    files.write_json(folder / store.CONFIG, options)
+    circumstances = safety.read_json(run / "run.json")
+    content = (folder / store.WEIGHTS).read_bytes()
+    card = {
+        "name": entry.name,
+        "command": results.command(config),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        **{key: circumstances[key] for key in ("device", "python", "versions")},
+        **safety.read_json(run / "metrics.json"),
+    }
+    files.write_json(folder / store.CARD, card)
+    loaded = loading.from_folder(entry, folder)
+    files.write_json(folder / store.CARD, cards.complete(loaded, entry))
+    cards.picture(loaded, folder)
