@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from chapters.engine import files
-from chapters.engine.configuration import FREE_ON_RESUME
 from zoo import cards, catalogue, loading, results, safety, store
 from zoo.errors import ZooError
 
@@ -49,11 +48,7 @@ def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None
     for part in (store.WEIGHTS, store.DECISION):
         if (run / part).exists():
             shutil.copyfile(run / part, folder / part)
-    # What may change on resume is of the machine, not of the model; so is the place of a folder.
-    options = {option: value for option, value in config.items() if option not in FREE_ON_RESUME}
-    if Path(options.get("data", "")).name != options.get("data", ""):
-        options["data"] = f"{Path(options['data']).name}/"
-    files.write_json(folder / store.CONFIG, options)
+    files.write_json(folder / store.CONFIG, results.portable(config))
     circumstances = safety.read_json(run / "run.json")
     content = (folder / store.WEIGHTS).read_bytes()
     card = {

@@ -9,6 +9,7 @@ import importlib
 import json
 from pathlib import Path
 
+import datasets
 from chapters.engine.configuration import FREE_ON_RESUME
 from zoo.errors import ZooError
 
@@ -56,15 +57,27 @@ def as_text(row: dict) -> dict[str, str]:
     return {column: _text(row.get(column)) for column in COLUMNS}
 
 
+def portable(config: dict) -> dict:
+    """Options of a run without what is of the machine: a folder of data keeps its name alone.
+
+    It ends in a slash, ``leaves/``, so that it is never taken for a known set.
+    """
+    options = {option: value for option, value in config.items() if option not in FREE_ON_RESUME}
+    if "data" in options and options["data"] not in datasets.LOADERS:
+        options["data"] = f"{Path(options['data']).name}/"
+    return options
+
+
 def command(config: dict) -> str:
     """The command that a run's ``config.json`` stands for: preset and what differs from it."""
+    config = portable(config)
     package, _, script_name = config["script"].rpartition(".")
     script = importlib.import_module(f"{package}.presets").SCRIPTS[script_name]
     defaults = {field.name: field.default for field in dataclasses.fields(script.config)}
     preset = defaults | script.presets[config["preset"]]
     words = ["python -m", config["script"], "--preset", config["preset"]]
     for option, value in config.items():
-        if option in ("script", "preset", *FREE_ON_RESUME) or preset.get(option) == value:
+        if option in ("script", "preset") or preset.get(option) == value:
             continue
         flag = option.replace("_", "-")
         if isinstance(value, bool):

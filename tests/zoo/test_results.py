@@ -1,11 +1,13 @@
 """Results come from runs, and the READMEs from the results."""
 
 import json
+import re
 
 import pytest
 
+import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
-from zoo import report, results, store
+from zoo import cards, report, results, store, wording
 from zoo.errors import ZooError
 
 
@@ -79,23 +81,26 @@ def test_readmes_agree_with_the_results():
         assert report.generate(text, rows) == text, f"{path}: run python -m zoo report"
 
 
-def test_published_weights_match_their_card():
-    import hashlib
+def test_the_table_of_models_names_every_model_and_the_chapters_without(own_zoo, monkeypatch):
+    assert "No model yet: ch02_siamese, " in report.models()
+    monkeypatch.undo()
+    table = report.models()
+    found = re.findall("^\\| `([a-z0-9-]+)`", table, re.MULTILINE)
+    assert sorted(found) == sorted(zoo.list_models())
+    for name in zoo.list_models():
+        assert cards.headline(zoo.info(name))[1] in table
+        picture = f"weights/{name}/picture.png"
+        assert (picture in report.pictures()) == (store.FOLDER / name / "picture.png").exists()
 
-    for card_file in store.FOLDER.glob("*/card.json"):
-        card = json.loads(card_file.read_text())
-        weights = card_file.with_name(store.WEIGHTS).read_bytes()
-        assert hashlib.sha256(weights).hexdigest() == card["sha256"]
-        names = {row["name"] for row in results.read()}
-        assert card["name"] in names
 
-
-def test_publishing_copies_weights_with_their_hash_and_no_local_paths(tmp_path):
-    run = write_run(tmp_path / "run", data_root="/somewhere")
-    (run / store.WEIGHTS).write_bytes(b"weights")
-    target = store.publish(run, "mine", tmp_path / "zoo", tmp_path / "results.csv")
-    assert (target / store.WEIGHTS).read_bytes() == b"weights"
-    assert "/somewhere" not in (target / "config.json").read_text()
-    with pytest.raises(ZooError, match="holds no model.weights.h5"):
-        (run / store.WEIGHTS).unlink()
-        store.publish(run, "mine", tmp_path / "zoo", tmp_path / "results.csv")
+@pytest.mark.parametrize(
+    ("row", "heading", "value"),
+    [
+        ({"measure": "accuracy", "way": "5", "shot": "1"}, "5-way 1-shot (%)", "50.00 ± 1.00"),
+        ({"measure": "auc", "interval": ""}, "AUC", "0.500"),
+        ({"measure": "mse_after_1_steps"}, "MSE after 1 step", "0.500 ± 0.010"),
+    ],
+)
+def test_figures_have_their_interval_where_there_is_one(row, heading, value):
+    text = results.as_text({}) | {"mean": "0.5", "interval": "0.01"} | row
+    assert (wording.column(text), wording.cell(text)) == (heading, value)

@@ -1,0 +1,90 @@
+"""From a run on a folder of one's own to a model that predicts, and nothing half-written."""
+
+import json
+import shutil
+
+import pytest
+
+import zoo
+from chapters.engine.errors import RunError
+from tests.zoo.conftest import draw
+from zoo import cards, results, store
+from zoo.errors import ZooError
+
+
+@pytest.fixture
+def published(own_zoo, finished_run):
+    """The name of the finished run as a model of a zoo of its own."""
+    zoo.publish(finished_run, "my-leaves")
+    return "my-leaves"
+
+
+def test_a_run_on_an_own_folder_becomes_a_model_that_predicts(published, leaves, tmp_path):
+    assert zoo.list_models() == ["my-leaves"]
+    loaded = zoo.load(published)
+    assert loaded.item_shape == (28, 28, 3)
+    asked = sorted(leaves.glob("*/0.png"))
+    for path in asked:  # the only example of its class: at distance zero
+        (tmp_path / "support" / path.parent.name).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "support" / path.parent.name)
+    answers = zoo.predict(loaded, tmp_path / "support", asked)
+    assert [answer["name"] for answer in answers] == [path.parent.name for path in asked]
+
+
+def test_its_card_and_options_know_no_place_of_this_machine(published, leaves, own_zoo):
+    card = zoo.info(published)
+    assert card["data"]["license"].startswith("unknown")
+    assert card["command"].startswith("python -m chapters.ch03_prototypical.train --preset quick")
+    assert zoo.load(published).config.data == "leaves/"
+    for file in own_zoo.glob("my-leaves/*.json"):
+        assert str(leaves.parent) not in file.read_text()
+    assert str(leaves.parent) not in results.FILE.read_text()
+    assert cards.fixed_output(zoo.load(published)) == card["output"]
+
+
+def test_it_is_evaluated_where_its_folder_is_given(published, leaves):
+    rows = zoo.evaluate(published, data=str(leaves), episodes=5)
+    assert [(row["way"], row["data"]) for row in rows] == [(2, "leaves")]
+    with pytest.raises(ZooError, match="trained on a folder leaves/; give it with --data"):
+        zoo.evaluate(published)
+
+
+def test_publishing_again_replaces(published, finished_run, own_zoo):
+    (own_zoo / published / "stale").write_text("old")
+    zoo.publish(finished_run, published)
+    assert not (own_zoo / published / "stale").exists()
+    assert {row["name"] for row in results.read()} == {published}
+
+
+@pytest.mark.parametrize("missing", ["config.json", "metrics.json", "run.json", "model.weights.h5"])
+def test_an_unfinished_run_is_refused(own_zoo, finished_run, tmp_path, missing):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (run / missing).unlink()
+    with pytest.raises(ZooError, match=f"holds no {missing}; publish the folder of a finished"):
+        zoo.publish(run, "mine")
+    assert not own_zoo.exists()
+    assert not results.FILE.exists()
+
+
+def test_what_does_not_load_leaves_nothing_and_keeps_what_was_there(
+    published, finished_run, tmp_path, own_zoo
+):
+    before = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
+    rows = results.FILE.read_text()
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "h_dim": 5}))
+    with pytest.raises(RunError, match="does not fit the model of config.json"):
+        zoo.publish(run, published)
+    after = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
+    assert after == before
+    assert results.FILE.read_text() == rows
+    assert [path.name for path in own_zoo.iterdir()] == [published]
+
+
+def test_a_model_of_another_folder_tells_new_classes_apart(published, tmp_path):
+    support = draw(tmp_path / "new", classes=3, seed=9)
+    answers = zoo.predict(published, support, [support / "class 1" / "2.png"])
+    assert answers[0]["name"] == "class 1"
+    assert set(answers[0]["probabilities"]) == {"class 0", "class 1", "class 2"}
+    assert support.parent / "weights" == store.FOLDER  # the project's own zoo was not touched
