@@ -154,7 +154,8 @@ class ContextInputs(keras.Model):
 
     def join(self, x, phi):
         """Every item with its task's context beside it: [task, item, dim + context]."""
-        phi = tf.repeat(phi[:, None], tf.shape(x)[1], axis=1)  # [task, item, context]
+        shape = [tf.shape(phi)[0], tf.shape(x)[1], self.context_size]
+        phi = tf.broadcast_to(phi[:, None], shape)  # [task, item, context]
         return tf.concat([x, phi], axis=-1)  # [task, item, dim + context]
 
 

@@ -15,16 +15,25 @@ import tensorflow as tf
 from chapters.engine.errors import RunError
 
 TOLERANCE = 1e-5  # largest accepted difference from Python
+ABSENT = 1e9  # taken off the logit of a class that cannot be
 
 
 def adapt_and_predict(learner) -> Callable:
-    """The ``serve`` endpoint of a learner: a function of one task to class probabilities."""
+    """The ``serve`` endpoint of a learner: a function of one task.
+
+    It returns ``probabilities`` [query, way] for labels; a class without support items has none.
+    For targets that are floats it returns ``query_y`` [query, out].
+    """
 
     def serve(support_x, support_y, query_x):
         task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
         batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
-        logits = learner(batch, training=False)[0]  # [query, way]
-        return {"probabilities": tf.nn.softmax(logits, axis=-1)}
+        prediction = learner(batch, training=False)[0]  # [query, way] or [query, out]
+        if not tf.as_dtype(support_y.dtype).is_integer:
+            return {"query_y": prediction}
+        member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
+        present = tf.reduce_max(member, axis=0)  # [way]
+        return {"probabilities": tf.nn.softmax(prediction - ABSENT * (1 - present), axis=-1)}
 
     return serve
 
@@ -50,7 +59,16 @@ def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> f
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        difference = _write(part, endpoints)
+        examples = {
+            name: {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
+            for name, (_, example) in endpoints.items()
+        }
+        points = {
+            name: (function, _signature(examples[name]))
+            for name, (function, _) in endpoints.items()
+        }
+        write(part, points)
+        difference = _difference(part, points, examples)
         if not difference <= TOLERANCE:  # also when it is not a number
             raise RunError(
                 f"The SavedModel differs from Python by {difference:.2g}, more than {TOLERANCE:g}; "
@@ -63,18 +81,18 @@ def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> f
     return difference
 
 
-def _write(folder: Path, endpoints) -> float:
-    """Write, load again, and return the largest difference."""
+def write(folder: str | Path, endpoints: dict[str, tuple[Callable, list[tf.TensorSpec]]]) -> None:
+    """Write a SavedModel with one signature per endpoint.
+
+    Args:
+        folder: created.
+        endpoints: name -> (function, name, shape and dtype of each of its arguments).
+
+    Raises:
+        RunError: it cannot be written.
+    """
     archive = keras.export.ExportArchive()
-    examples, expected = {}, {}
-    for name, (function, example) in endpoints.items():
-        example = {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
-        examples[name] = example
-        expected[name] = function(**example)  # also builds what is not built yet
-        signature = [
-            tf.TensorSpec([None, *x.shape[1:]], x.dtype, name=argument)
-            for argument, x in example.items()
-        ]
+    for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, signature)
     try:
         archive.write_out(str(folder), verbose=False)
@@ -82,11 +100,20 @@ def _write(folder: Path, endpoints) -> float:
         reason = error.message.rsplit(";", maxsplit=1)[-1].split("[Op:")[0].strip()
         raise RunError(f"Cannot write the SavedModel {folder}: {reason}.") from error
 
+
+def _signature(example) -> list[tf.TensorSpec]:
+    """One input per argument, its leading axis free."""
+    return [tf.TensorSpec([None, *x.shape[1:]], x.dtype, name) for name, x in example.items()]
+
+
+def _difference(folder: Path, endpoints, examples) -> float:
+    """Largest difference between the file and Python on the examples."""
     loaded = tf.saved_model.load(str(folder))
     largest = 0.0
     for name, example in examples.items():
-        found = loaded.signatures[name](**example)
-        for ours, theirs in zip(_flat(expected[name]), _flat(found), strict=True):
+        function, _ = endpoints[name]
+        expected, found = _flat(function(**example)), _flat(loaded.signatures[name](**example))
+        for ours, theirs in zip(expected, found, strict=True):
             largest = np.maximum(largest, np.max(np.abs(ours - theirs)))
     return float(largest)
 

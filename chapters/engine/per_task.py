@@ -148,7 +148,7 @@ def _convolve(layer, kernel, x):
         native = tf.nn.conv2d
         return _over_items(lambda flat: native(flat, kernel[0], layer.strides, padding), x)
     windows = _over_items(
-        lambda flat: _windows(flat, layer.kernel_size, layer.strides, padding), x
+        lambda flat: image_windows(flat, layer.kernel_size, layer.strides, padding), x
     )  # [task, item, height, width, window]
     shape = tf.shape(windows)
     rows = tf.reshape(windows, [shape[0], -1, windows.shape[-1]])  # [task, row, window]
@@ -158,7 +158,7 @@ def _convolve(layer, kernel, x):
     return tf.ensure_shape(y, [*windows.shape[:-1], layer.filters])
 
 
-def _windows(x, size, strides, padding):
+def image_windows(x, size, strides, padding):
     """Every window as a vector: [item, height, width, channel] -> [item, row, column, window].
 
     Slices instead of ``tf.image.extract_patches``, whose gradient is slow on a CPU.

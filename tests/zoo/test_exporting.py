@@ -1,0 +1,328 @@
+"""Exported files adapt and predict by themselves; a wrong one is not kept."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from chapters.ch03_prototypical.models import PrototypicalNetwork, get_embeddings
+from chapters.ch06_maml import caml, maml
+from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
+from chapters.engine.objectives import cross_entropy
+from chapters.experiments import networks
+from zoo import export_table, exporting, formats, rewriting, verifying
+from zoo.__main__ import main
+from zoo.errors import ZooError
+from zoo.loading import Loaded
+
+SHAPE, WAY = (14, 14, 1), 3
+
+
+def network():
+    return networks.conv4(SHAPE, WAY, 8)
+
+
+LEARNERS = {
+    "prototypical": lambda: PrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8)),
+    "maml": lambda: maml.MAML(network(), cross_entropy, 0.1, inner_steps=2),
+    "meta-sgd": lambda: meta_sgd.MetaSGD(network(), cross_entropy, 0.05),
+    "caml": lambda: caml.CAML(caml.image_network(SHAPE, WAY, 4, 8), cross_entropy, 0.1),
+    "reptile": lambda: reptile.Reptile(network(), cross_entropy, 0.01, 4, 2, "adam"),
+}
+
+
+def small(name: str, data: str = "") -> Loaded:
+    """A small learner with random weights, as if it came from the zoo."""
+    keras.utils.set_random_seed(1)
+    learner = LEARNERS[name]()
+    rng = np.random.default_rng(2)
+    for variable in learner.non_trainable_variables:  # averages of a trained network
+        if "variance" in variable.path:
+            variable.assign(rng.uniform(0.05, 0.2, size=variable.shape))
+    of_classes = name == "prototypical"
+    shape, way = ((16, 16, 1), None) if of_classes else (SHAPE, WAY)
+    config = SimpleNamespace(data=data, image_size=shape[0])
+    return Loaded(name, learner, "image", config, {}, way, shape, None)
+
+
+@pytest.fixture(autouse=True)
+def few_ways(monkeypatch):
+    """Three ways instead of nineteen: the same, sooner."""
+    monkeypatch.setattr(verifying, "WAYS", (2, 3, 7))
+
+
+def task(shape, way, shot, query, seed=0):
+    """One task without a task axis, labels shuffled."""
+    rng = np.random.default_rng(seed)
+    support_y = rng.permutation(np.repeat(np.arange(way, dtype=np.int32), shot))
+    return {
+        "support_x": rng.uniform(size=[way * shot, *shape]).astype(np.float32),
+        "support_y": support_y,
+        "query_x": rng.uniform(size=[query, *shape]).astype(np.float32),
+    }
+
+
+def softmax(learner, given):
+    """What the learner itself says, without any of the export's code."""
+    logits = learner({name: tf.constant(x)[None] for name, x in given.items()})[0]
+    way = given["support_y"].max() + 1
+    return tf.nn.softmax(logits[:, :way]).numpy()
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
+        ("maml", "savedmodel"), ("maml", "onnx"), ("maml", "litert"),
+        ("meta-sgd", "onnx"), ("caml", "litert"), ("reptile", "onnx"), ("reptile", "litert"),
+    ],
+)  # fmt: skip
+def test_a_file_adapts_by_itself_to_any_numbers(name, format, tmp_path):
+    loaded = small(name)
+    made = exporting.write_checked(loaded, format, tmp_path / "new/folder")
+    tolerance = formats.FORMATS[format].tolerance
+    assert made.difference <= tolerance
+    assert [path.name for path in (tmp_path / "new/folder").iterdir()] == [made.path.name]
+    ways = (2, 3) if loaded.way else (4, 20)  # fewer classes than outputs are allowed
+    tasks = [task(loaded.item_shape, way, 3, 5, way) for way in ways]
+    tasks.append(task(loaded.item_shape, 2, 1, 1))
+    asked = {f"serve/{i}": given for i, given in enumerate(tasks)}
+    answers = verifying.run_alone(format, made.path, asked)
+    for i, given in enumerate(tasks):
+        found, expected = answers[f"serve/{i}/probabilities"], softmax(loaded.learner, given)
+        way = expected.shape[1]
+        np.testing.assert_allclose(found[:, :way], expected, atol=2 * tolerance)
+        assert found.shape == (len(given["query_x"]), loaded.way or way)
+        assert not found[:, way:].any()  # classes that the support set does not have
+        assert np.ptp(expected[0]) > 1e-3  # it has an opinion
+
+
+def test_curves_and_distances_are_answers_too(tmp_path):
+    for name, output in (("maml-sine-5shot", "query_y"), ("siamese-orl-faces", "distance")):
+        loaded = zoo.load(name)
+        made = exporting.write_checked(loaded, "onnx", tmp_path / name)
+        given = verifying.random_tasks(loaded)[1]
+        answers = verifying.run_alone("onnx", made.path, {"serve/0": given})
+        batch = {key: tf.constant(x)[None] for key, x in given.items()}
+        expected = loaded.learner(batch)[0].numpy()
+        if output == "distance":
+            expected = expected / -loaded.learner.sharpness
+        np.testing.assert_allclose(answers[f"serve/0/{output}"], expected, atol=1e-4)
+
+
+def test_real_tasks_are_of_the_models_own_data_or_its_stand_in(monkeypatch):
+    monkeypatch.setenv("METAZOO_DATA", "")
+    loaded = small("prototypical", data="omniglot")
+    found = verifying.real_tasks(loaded)
+    assert list(found) in (["omniglot"], ["strokes"])
+    (tasks,) = found.values()
+    assert [task["support_y"].max() + 1 for task in tasks] == [2, 3, 7]
+    assert tasks[0]["support_x"].shape[1:] == (16, 16, 1)
+    assert verifying.real_tasks(small("prototypical", data="somewhere/")) == {}
+    ways = verifying.real_tasks(small("maml", data="strokes"))["strokes"]
+    assert [task["support_y"].max() + 1 for task in ways] == [2, 3]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A SavedModel with both signatures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verifying, "WAYS", (2,))
+        folder = tmp_path_factory.mktemp("export") / "model"
+        exporting.export(small("prototypical"), "savedmodel", folder)
+    return folder
+
+
+def test_tensorflows_own_tool_reads_the_folder(saved, tmp_path):
+    tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+    assert [path.name for path in saved.iterdir()] == ["1"]  # a version, as servers expect
+
+    def run(*arguments):
+        command = [*tool, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        return done.stdout
+
+    shown = run("show", "--dir", saved / "1", "--tag_set", "serve", "--signature_def", "serve")
+    assert re.search(r"\['support_x'\].*\n.*DT_FLOAT\n.*\(-1, 16, 16, 1\)", shown)
+    assert re.search(r"\['support_y'\].*\n.*DT_INT32\n.*\(-1\)", shown)
+    assert "['probabilities']" in shown
+    given = task((16, 16, 1), 3, 2, 4)
+    np.savez(tmp_path / "task.npz", **given)
+    inputs = ";".join(f"{name}=task.npz[{name}]" for name in given)
+    run(
+        *("run", "--dir", saved / "1", "--tag_set", "serve", "--signature_def", "serve"),
+        *("--inputs", inputs, "--outdir", tmp_path / "out"),
+    )
+    found = np.load(tmp_path / "out/probabilities.npy")
+    np.testing.assert_allclose(found, softmax(small("prototypical").learner, given), atol=1e-5)
+
+
+def test_embeddings_have_a_signature_of_their_own(saved):
+    x = task((16, 16, 1), 2, 2, 3)["query_x"]
+    answers = verifying.run_alone("savedmodel", saved / "1", {"embed/0": {"x": x}})
+    expected = small("prototypical").learner.embed(x)
+    np.testing.assert_allclose(answers["embed/0/output_0"], expected, atol=1e-5)
+
+
+def test_the_onnx_file_states_its_opset_and_names(tmp_path):
+    import onnx
+
+    exporting.export(small("prototypical"), "onnx", tmp_path)
+    model = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert [(o.domain, o.version) for o in model.opset_import][0] == ("", formats.ONNX_OPSET)
+    assert {i.name for i in model.graph.input} == {"support_x", "support_y", "query_x"}
+    assert [o.name for o in model.graph.output] == ["probabilities"]
+
+
+def test_the_litert_file_has_built_in_operators_only(tmp_path, capsys):
+    exporting.export(small("maml"), "litert", tmp_path)
+    tf.lite.experimental.Analyzer.analyze(model_path=str(tmp_path / "model.tflite"))
+    listing = capsys.readouterr().out
+    assert "BATCH_MATMUL" in listing and "SUM" in listing
+    assert "Flex" not in listing and "CUSTOM" not in listing
+
+
+def test_the_file_is_run_where_this_project_cannot_be_imported(tmp_path):
+    code = verifying.ALONE.read_text().replace("    call = {", "    import zoo\n    call = {")
+    changed = tmp_path / "alone.py"
+    changed.write_text(code)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verifying, "ALONE", changed)
+        patch.setenv("PYTHONPATH", str(exporting.Path(zoo.__file__).parent.parent))
+        with pytest.raises(ZooError, match="does not run by itself .*zoo.*not kept"):
+            verifying.run_alone("onnx", tmp_path / "none.onnx", {})
+
+
+class Wrong(PrototypicalNetwork):
+    """Another answer in a graph than in Python."""
+
+    off = 0.01
+
+    def call(self, inputs, training=False):
+        logits = super().call(inputs, training)
+        return logits * (1.0 if tf.executing_eagerly() else self.off)
+
+
+@pytest.mark.parametrize("format", formats.FORMATS)
+@pytest.mark.parametrize(("off", "said"), [(0.01, r"by 0\.\d+"), (np.nan, "by nan")])
+def test_a_wrong_file_is_not_kept(tmp_path, format, off, said):
+    loaded = small("prototypical")
+    learner = Wrong(loaded.learner.encoder)
+    learner.off = off
+    with pytest.raises(ZooError, match=f"differs from Python {said}.*not kept"):
+        exporting.export(loaded._replace(learner=learner), format, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_rule_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(rewriting.RULES, "RsqrtGrad", lambda op, y, g: -0.6 * g * y * y * y)
+    with pytest.raises(ZooError, match="maml as LiteRT differs from Python"):
+        exporting.export(small("maml"), "litert", tmp_path / "model")
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_an_operator_that_does_not_convert_is_named(tmp_path, monkeypatch, format):
+    monkeypatch.delitem(rewriting.RULES, "ReluGrad")
+    with pytest.raises(ZooError, match="no operator for ReluGrad; export a SavedModel"):
+        exporting.export(small("maml"), format, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_cannot_be_used_are_refused_and_untouched(tmp_path):
+    loaded = small("prototypical")
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters/a.txt").write_text("mine")
+    with pytest.raises(ZooError, match="letters is not empty; choose a new or empty folder"):
+        exporting.export(loaded, "savedmodel", tmp_path / "letters")
+    for place in ("letters/a.txt", "letters/a.txt/model"):
+        with pytest.raises(ZooError, match="a.txt is a file; choose another folder"):
+            exporting.export(loaded, "savedmodel", tmp_path / place)
+    assert [path.name for path in (tmp_path / "letters").iterdir()] == ["a.txt"]
+    assert (tmp_path / "letters/a.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("onxx", "did you mean 'onnx'"), ("SavedModel", "did you mean 'savedmodel'"), ("", "are sav")],
+)
+def test_unknown_formats_suggest_a_known_one(name, said):
+    with pytest.raises(ZooError, match=said):
+        formats.find(name)
+
+
+def test_a_missing_package_says_the_command_that_brings_it(monkeypatch):
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else object()
+    )
+    with pytest.raises(ZooError, match="ONNX needs tf2onnx; pip install -r requirements-export"):
+        formats.find("onnx")
+    assert formats.find("litert").title == "LiteRT"
+
+
+def test_what_is_no_few_shot_learner_is_refused(tmp_path):
+    loaded = small("prototypical")._replace(items="sequence")
+    with pytest.raises(ZooError, match="takes a sequence, not a support set"):
+        exporting.export(loaded, "savedmodel", tmp_path)
+
+
+def test_the_command_prints_one_sentence(tmp_path, capsys):
+    to = tmp_path / "model"
+    words = ["export", "maml-sine-5shot", "--format", "litert", "--to", str(to)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"LiteRT in {to / 'model.tflite'} (0.")
+    assert "6 tasks (random, curves of maml)" in said
+    assert main(words) == 2
+    assert capsys.readouterr().err.endswith("is not empty; choose a new or empty folder.\n")
+    assert main([*words[:3], "litret", *words[4:-1], str(tmp_path / "other")]) == 2
+    assert "did you mean 'litert'" in capsys.readouterr().err
+
+
+PAGE = export_table.PAGE.read_text()
+
+
+def test_the_page_has_a_line_for_every_model_and_nothing_fails():
+    rows = export_table.rows(PAGE)
+    assert set(rows) == set(zoo.list_models()), "run python -m zoo.export_table"
+    for cells in rows.values():
+        for cell, format in zip(cells[1:], formats.FORMATS.values(), strict=True):
+            size, difference = re.fullmatch(r"(\d+\.\d+) MB, (\d.*)", cell).groups()
+            assert 0 < float(size) < 10 and float(difference) <= format.tolerance
+
+
+def test_the_page_is_written_from_its_own_lines():
+    assert export_table.generate(PAGE, export_table.rows(PAGE)) == PAGE
+
+
+def test_the_page_names_every_operator_that_is_rewritten():
+    named = re.findall(r"`(\w+)`", PAGE[PAGE.index("| Operator |") :])
+    assert set(named) >= set(rewriting.RULES)
+    assert f"opset {formats.ONNX_OPSET}" in PAGE
+    assert f"{rewriting.TABLE:,}" in PAGE
+    assert all(f"`{format}`" in PAGE for format in formats.FORMATS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "maml-sine-5shot",
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in zoo.list_models()
+            if n != "maml-sine-5shot"
+        ),
+    ],
+)
+def test_a_line_of_the_page_measured_again(name, monkeypatch):
+    monkeypatch.setattr(verifying, "WAYS", range(2, 21))
+    written, found = export_table.rows(PAGE)[name], export_table.measure(name)
+    sizes = [[float(cell.split()[0]) for cell in cells[1:]] for cells in (written, found)]
+    np.testing.assert_allclose(*sizes, rtol=0.1, atol=0.02)
