@@ -69,6 +69,9 @@ def export(model, format: str, folder) -> str:
     Returns:
         What was written and how far it is from Python, in a sentence.
     """
+    from zoo import formats
+
+    formats.find(format)  # before anything is loaded
     from zoo import exporting
 
     return exporting.export(load(model) if isinstance(model, str) else model, format, folder)

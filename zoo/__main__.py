@@ -11,8 +11,8 @@ import sys
 from typing import NoReturn
 
 import zoo
+from chapters.engine import script
 from chapters.engine.errors import RunError
-from chapters.engine.script import FILE_ERRORS
 from datasets.errors import DataError
 from zoo import cards, report, results, wording
 from zoo.errors import ZooError
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     except (DataError, RunError) as error:
         sentence = str(error)
     except OSError as error:
-        reason = FILE_ERRORS.get(error.errno, error.strerror or str(error))
+        reason = script.FILE_ERRORS.get(error.errno, error.strerror or str(error))
         sentence = f"{error.filename or 'A file'} cannot be written: {reason}."
     print(f"error: {sentence}", file=sys.stderr)
     return 2
@@ -115,6 +115,7 @@ def _info(options) -> None:
 
 
 def _evaluate(options) -> None:
+    script.prepare(0)  # tasks are drawn from --seed alone
     names = ("way", "shot", "query", "episodes", "seed", "batch_norm", "data")
     rows = zoo.evaluate(options.name, **{name: getattr(options, name) for name in names})
     if options.json:

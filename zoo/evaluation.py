@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from chapters.engine import script
 from chapters.engine.evaluation import Asked
 from zoo import catalogue, loading
 from zoo.errors import ZooError
@@ -32,7 +31,6 @@ def evaluate(model: str | Loaded, asked: Asked = DEFAULT, data: str = "") -> lis
     if not evaluator:
         raise ZooError(f"{loaded.name} has no evaluation of its own; see its chapter's README.")
     config = _where(loaded, data)
-    script.prepare(asked.seed)
     rows = loading.function(evaluator)(loaded.learner, config, asked)
     return [{**row, "method": loaded.name} for row in rows]
 

@@ -48,8 +48,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     """The same from another folder, such as one that is about to be published."""
     card = safety.read_json(folder / "card.json")
     config = _options(entry, folder / "config.json")
-    decision = folder / store.DECISION
-    decision = safety.read_json(decision) if decision.exists() else None
+    decision = _decision(folder / store.DECISION)
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
     learner = function(entry.model.build)(config, decision)
     _assign(learner, weights, folder)
@@ -90,6 +89,16 @@ def _options(entry: Entry, path: Path):
         return configuration.build(entry.options, values.get("preset", ""), values)
     except ConfigError as error:
         raise ZooError(f"{path} does not fit {entry.script}: {error}") from error
+
+
+def _decision(path: Path) -> dict[str, float] | None:
+    """Threshold and sharpness of a verification model; None for others, which have no file."""
+    if not path.exists():
+        return None
+    values = safety.read_json(path)
+    if any(type(value) not in (int, float) or not value > 0 for value in values.values()):
+        raise ZooError(f"{path} holds {values}; expected positive numbers.")
+    return values
 
 
 def _assign(learner, weights: bytes, folder: Path) -> None:

@@ -29,7 +29,7 @@ def publish(run: str | Path, name: str) -> Path:
         if not (run / part).is_file():
             raise ZooError(f"{run} holds no {part}; publish the folder of a finished run.")
     config = safety.read_json(run / store.CONFIG)
-    entry = catalogue.of_run(name, config["script"])
+    entry = catalogue.of_run(name, config.get("script", ""))
     part = store.FOLDER / f".{name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

@@ -41,7 +41,8 @@ def test_files_are_what_their_card_says(name):
     assert card["name"] == name
     known = {store.WEIGHTS, store.CONFIG, store.CARD, store.DECISION, "picture.png"}
     assert {path.name for path in folder.iterdir()} <= known
-    assert (folder / "picture.png").exists() or DECLARED[name].model.items == "sequence"
+    shown = name in DECLARED and DECLARED[name].model.items != "sequence"
+    assert (folder / "picture.png").exists() or not shown
 
 
 @pytest.mark.parametrize("name", NAMES)

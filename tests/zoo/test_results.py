@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
-from zoo import cards, report, results, store, wording
+from zoo import cards, catalogue, report, results, store, wording
 from zoo.errors import ZooError
 
 
@@ -86,7 +86,7 @@ def test_the_table_of_models_names_every_model_and_the_chapters_without(own_zoo,
     monkeypatch.undo()
     table = report.models()
     found = re.findall("^\\| `([a-z0-9-]+)`", table, re.MULTILINE)
-    assert sorted(found) == sorted(zoo.list_models())
+    assert sorted(found) == sorted(set(zoo.list_models()) & set(catalogue.declared()))
     for name in zoo.list_models():
         assert cards.headline(zoo.info(name))[1] in table
         picture = f"weights/{name}/picture.png"

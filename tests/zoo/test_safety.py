@@ -230,6 +230,12 @@ def test_options_that_do_not_fit_are_refused(copied, option, value, words):
     refused(words)
 
 
+@pytest.mark.parametrize("sharpness", ["much", True, -1.0, None, [1.0]])
+def test_a_decision_that_is_no_number_is_refused(copied, sharpness):
+    (copied / store.DECISION).write_text(json.dumps({"sharpness": sharpness}))
+    refused("decision.json holds .*; expected positive numbers")
+
+
 @pytest.mark.parametrize("part", [store.WEIGHTS, store.CONFIG])
 def test_a_missing_file_is_named(copied, part):
     (copied / part).unlink()
