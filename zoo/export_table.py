@@ -24,7 +24,8 @@ def measure(name: str) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 made = exporting.write_checked(loaded, format, folder)
-                cells.append(f"{made.size / 1e6:.2f} MB, {made.difference:.0e}")
+                left_out = f" ({made.undecided} undecided)" if made.undecided else ""
+                cells.append(f"{made.size / 1e6:.2f} MB, {made.difference:.0e}{left_out}")
             except ZooError as error:
                 cells.append(str(error))
     return [f"`{name}`", *cells]

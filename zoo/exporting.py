@@ -40,11 +40,13 @@ class Exported(NamedTuple):
     size: int  # bytes
     difference: float  # largest absolute one
     tasks: str  # it was found on, in words
+    undecided: int  # tasks that say nothing
 
     def __str__(self):
+        left_out = f"; {self.undecided} more turn on the last bit" if self.undecided else ""
         return (
             f"{self.title} in {self.path} ({self.size / 1e6:.2f} MB); largest difference from "
-            f"Python {self.difference:.1e} over {self.tasks}."
+            f"Python {self.difference:.1e} over {self.tasks}{left_out}."
         )
 
 
@@ -82,7 +84,7 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
         size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
         folder.mkdir(parents=True, exist_ok=True)
         path.replace(folder / chosen.file)
-    return Exported(chosen.title, folder / chosen.file, size, found.difference, found.tasks)
+    return Exported(chosen.title, folder / chosen.file, size, *found)
 
 
 def endpoints(loaded: Loaded) -> dict[str, Endpoint]:
