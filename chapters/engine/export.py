@@ -38,13 +38,14 @@ def adapt_and_predict(learner) -> Callable:
     return serve
 
 
-def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> float:
+def export(folder: str | Path, endpoints: dict[str, tuple]) -> float:
     """Write a SavedModel with one signature per endpoint, and compare it with Python.
 
     Args:
         folder: created; a SavedModel that lies there already is replaced once the new one agrees.
-        endpoints: name -> (function, example), where the example maps the function's argument
-            names to arrays. The leading axis of every argument becomes free.
+        endpoints: name -> (function, example) or (function, example, free), where the example maps
+            the function's argument names to arrays. The leading axis of every argument becomes
+            free, or as many as ``free`` says (2 for sequences).
 
     Returns:
         Largest absolute difference between the loaded SavedModel and Python on the examples.
@@ -61,11 +62,11 @@ def export(folder: str | Path, endpoints: dict[str, tuple[Callable, dict]]) -> f
     try:
         examples = {
             name: {argument: tf.convert_to_tensor(x) for argument, x in example.items()}
-            for name, (_, example) in endpoints.items()
+            for name, (_, example, *_) in endpoints.items()
         }
         points = {
-            name: (function, _signature(examples[name]))
-            for name, (function, _) in endpoints.items()
+            name: (function, _signature(examples[name], *free))
+            for name, (function, _, *free) in endpoints.items()
         }
         write(part, points)
         difference = _difference(part, points, examples)
@@ -101,9 +102,11 @@ def write(folder: str | Path, endpoints: dict[str, tuple[Callable, list[tf.Tenso
         raise RunError(f"Cannot write the SavedModel {folder}: {reason}.") from error
 
 
-def _signature(example) -> list[tf.TensorSpec]:
-    """One input per argument, its leading axis free."""
-    return [tf.TensorSpec([None, *x.shape[1:]], x.dtype, name) for name, x in example.items()]
+def _signature(example, free=1) -> list[tf.TensorSpec]:
+    """One input per argument, its leading axes free."""
+    return [
+        tf.TensorSpec([None] * free + x.shape[free:], x.dtype, name) for name, x in example.items()
+    ]
 
 
 def _difference(folder: Path, endpoints, examples) -> float:

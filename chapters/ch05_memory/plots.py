@@ -1,0 +1,144 @@
+"""Pictures of memories at work."""
+
+import numpy as np
+import tensorflow as tf
+
+from chapters.ch05_memory import measures
+from chapters.engine.figures import log_scale, plt
+
+
+def trace(model, x, steps: int):
+    """Logits and states of one sequence, step by step.
+
+    Args:
+        model: SequenceModel.
+        x: [1, time, channel].
+        steps: steps in use.
+
+    Returns:
+        logits [steps, bit], states: one per step.
+    """
+    state = model.cell.get_initial_state(batch_size=1)
+    logits, states = [], []
+    for t in range(steps):
+        output, state = model.cell(x[:, t], state)
+        logits.append(output[0].numpy())
+        states.append(state)
+    return np.array(logits), states
+
+
+def example(model, batch):
+    """Input, target, output and error of a sequence, time from left to right."""
+    steps = int(batch.steps)
+    logits, _ = trace(model, batch.x, steps)
+    asked = batch.asked.numpy()[:steps, None]
+    target = batch.y.numpy()[0, :steps]
+    output = 1 / (1 + np.exp(-logits)) * asked
+    rows = {
+        "input": batch.x.numpy()[0, :steps],
+        "target": target,
+        "output": output,
+        "error": np.abs(output - target),
+    }
+    figure, axes = plt.subplots(4, 1, figsize=(8, 6), layout="constrained", sharex=True)
+    for axis, (name, values) in zip(axes, rows.items(), strict=True):
+        largest = max(1.0, float(values.max()))
+        axis.imshow(values.T, aspect="auto", cmap="gray_r", vmin=0, vmax=largest)
+        axis.set(ylabel=name, yticks=[])
+    wrong = float(measures.wrong_bits(batch, model(batch.x, batch.steps))[0])
+    axes[0].set_title(
+        f"{wrong:.0f} wrong bit(s); the last rows of the input are markers", fontsize=9
+    )
+    axes[-1].set_xlabel("step")
+    return figure
+
+
+def attention(model, batch):
+    """Where the heads write and read at every step: a copy is two diagonals."""
+    steps = int(batch.steps)
+    _, states = trace(model, batch.x, steps)
+    weight = np.array([state.weight[0].numpy() for state in states])  # [time, head, slot]
+    reads = model.cell.read_head_num
+    names = [f"read {n + 1}" for n in range(reads)]
+    names += [f"write {n + 1}" for n in range(model.cell.write_head_num)]
+    heads = [*range(reads, len(names)), *range(reads)]  # writing comes first
+    size = (4.2 * len(heads), 4.2)
+    figure, axes = plt.subplots(1, len(heads), figsize=size, layout="constrained", sharey=True)
+    for axis, head in zip(np.atleast_1d(axes), heads, strict=True):
+        image = axis.imshow(weight[:, head].T, aspect="auto", cmap="magma", vmin=0, vmax=1)
+        axis.set(title=f"{names[head]} head", xlabel="step")
+    np.atleast_1d(axes)[0].set_ylabel("slot")
+    figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
+    return figure
+
+
+def memory(model, batch):
+    """Contents of the memory when the input has ended, and at the end."""
+    steps = int(batch.steps)
+    _, states = trace(model, batch.x, steps)
+    begin = int(np.argmax(batch.asked.numpy())) - 1  # the step before the first answer
+    moments = {"when the input has ended": begin, "at the end": steps - 1}
+    figure, axes = plt.subplots(1, 2, figsize=(8, 5), layout="constrained", sharey=True)
+    for axis, (name, t) in zip(axes, moments.items(), strict=True):
+        image = axis.imshow(
+            states[t].memory[0].numpy(), aspect="auto", cmap="RdBu", vmin=-1, vmax=1
+        )
+        axis.set(title=name, xlabel="column")
+    axes[0].set_ylabel("slot")
+    figure.colorbar(image, ax=axes, label="value", shrink=0.8)
+    return figure
+
+
+def learning_curve(results, config):
+    """Wrong bits per sequence in training against thousands of sequences, as in the paper."""
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    for result in results:
+        history = result["history"]
+        sequences = [row["step"] * config.batch / 1000 for row in history]
+        bits = [max(row["bits"], 1e-3) for row in history]
+        axis.plot(sequences, bits, marker=".", label=f"seed {result['seed']}")
+    log_scale(axis)
+    axis.set(xlabel="thousands of sequences", ylabel="wrong bits per sequence")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def errors_by_length(results, tests, config):
+    """Wrong bits per sequence against its length, for every network."""
+    lengths = {name: int(name.split("_")[1]) for name in tests if name.startswith("length_")}
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    for result in results:
+        wrong = [max(result["wrong"][name].mean(), 1e-3) for name in lengths]
+        axis.plot(list(lengths.values()), wrong, marker="o", label=f"seed {result['seed']}")
+    log_scale(axis)
+    axis.axvline(config.max_length, color="0.6", linestyle=":", label="longest in training")
+    axis.set(xlabel="length", ylabel="wrong bits per sequence\n(0.001 or fewer)")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def accuracy_by_presentation(curves: dict[str, dict[int, float]], chance: float):
+    """Share of right labels against how often the class has been shown, beside chance."""
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    for name, curve in curves.items():
+        axis.plot(list(curve), [100 * value for value in curve.values()], marker="o", label=name)
+    axis.axhline(100 * chance, color="0.6", linestyle=":", label="chance")
+    axis.set(xlabel="presentation of a class", ylabel="right labels in %", ylim=(0, 102))
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def lookup(network, x):
+    """Where a memory-augmented network reads at every step of an episode: [1, time, feature]."""
+    _, states = trace(network, tf.convert_to_tensor(x), x.shape[1])
+    weight = np.array([state.read_weight[0].numpy().mean(axis=0) for state in states])
+    usage = np.array([state.usage[0].numpy() for state in states])  # [time, slot]
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained", sharey=True)
+    for axis, (name, values) in zip(
+        axes, {"read weights, mean of heads": weight, "usage": usage}.items(), strict=True
+    ):
+        image = axis.imshow(values.T, aspect="auto", cmap="magma")
+        axis.set(title=name, xlabel="step")
+        figure.colorbar(image, ax=axis, shrink=0.8)
+    axes[0].set_ylabel("slot")
+    return figure

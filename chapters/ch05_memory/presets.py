@@ -1,0 +1,218 @@
+"""Options and presets of chapter 5; data only."""
+
+from dataclasses import dataclass
+
+from chapters.engine.configuration import Model, RunConfig, Script, option
+
+# Santoro et al. (2016), table 1 (one-hot labels) and 2 (strings): % right at a presentation.
+PUBLISHED = {
+    ("one_hot", 5): {"1": 36.4, "2": 82.8, "3": 91.0, "5": 94.9, "10": 98.1},
+    ("string", 5): {"1": 0.0, "2": 69.5, "3": 80.4, "5": 88.4, "10": 93.1},
+    ("string", 15): {"1": 0.1, "2": 62.6, "3": 79.3, "5": 88.7, "10": 95.3},
+}
+
+
+@dataclass(frozen=True)
+class MemoryConfig(RunConfig):
+    """Options of both training scripts."""
+
+    rnn_size: int = option(100, "units of the controller, or of each LSTM layer", minimum=1)
+    controller: str = option("lstm", "controller of the memory", choices=("lstm", "feed_forward"))
+    memory_size: int = option(128, "slots of the memory", minimum=1)
+    memory_vector_dim: int = option(20, "width of a slot", minimum=1)
+    batch: int = option(1, "sequences per step", minimum=1)
+    steps: int = option(40000, "training steps", minimum=1)
+    steps_per_epoch: int = option(2000, "steps between lines of the log", minimum=1)
+    steps_per_call: int = option(200, "steps in one graph call; changes speed only", minimum=1)
+    optimizer: str = option("adam", "optimizer", choices=("adam", "rmsprop"))
+    learning_rate: float = option(1e-3, "learning rate at the start", minimum=0.0)
+    schedule: str = option(
+        "cosine",
+        "course of the rate; cosine ends at 0",
+        choices=("constant", "cosine"),
+    )
+    clip: float = option(1.0, "largest norm of the gradient; 0 does not clip", minimum=0.0)
+
+
+@dataclass(frozen=True)
+class NTMConfig(MemoryConfig):
+    """Options of ``chapters.ch05_memory.train_ntm``."""
+
+    task: str = option("copy", "what to learn", choices=("copy", "repeat_copy", "recall"))
+    model: str = option("NTM", "with a memory, or an LSTM alone", choices=("NTM", "LSTM"))
+    rnn_layers: int = option(1, "layers of --model LSTM", minimum=1)
+    read_head_num: int = option(1, "read heads", minimum=1)
+    write_head_num: int = option(1, "write heads", minimum=1)
+    addressing_mode: str = option(
+        "content_and_location",
+        "all four steps of addressing, or by content alone",
+        choices=("content_and_location", "content"),
+    )
+    shift_range: int = option(1, "largest move of a head in one step", minimum=0)
+    memory_init: str = option(
+        "constant",
+        "memory at the start: 1e-6, random numbers that stay, or learned",
+        choices=("constant", "random", "learned"),
+    )
+    vector_dim: int = option(8, "bits of a vector", minimum=1)
+    min_length: int = option(1, "shortest sequence (for recall: fewest items)", minimum=1)
+    max_length: int = option(20, "longest sequence in training (for recall: items)", minimum=1)
+    max_repeats: int = option(10, "largest number of repeats in training", minimum=1)
+    seeds: int = option(1, "networks trained, with seeds one after the other", minimum=1)
+    test_lengths: str = option(
+        "10,20,30,50,80,120", "lengths of the test, with commas between (recall: items)"
+    )
+    test_repeats: str = option("10,20", "repeats of the test, at --max-length vectors")
+    test_sequences: int = option(1000, "sequences of each test", minimum=1)
+
+
+NTM = {
+    # Half a minute for a network that copies without a mistake.
+    "quick": {
+        "rnn_size": 32,
+        "memory_size": 32,
+        "memory_vector_dim": 16,
+        "max_length": 5,
+        "batch": 4,
+        "learning_rate": 3e-3,
+        "steps": 30000,
+        "test_lengths": "5,10,20",
+    },
+    # The book's sizes; its rate of 1e-4 and 100 updates leave the network where it started (E5.6).
+    "book": {
+        "rnn_size": 16,
+        "memory_size": 16,
+        "memory_vector_dim": 5,
+        "batch": 5,
+        "max_length": 5,
+        "test_lengths": "5,10,15",
+    },
+    # The paper's sizes; one sequence per update as in the paper.
+    "paper": {"batch": 4, "steps": 25000, "steps_per_epoch": 500, "seeds": 5},
+    "paper_feed_forward": {
+        "controller": "feed_forward",
+        "batch": 4,
+        "steps": 25000,
+        "steps_per_epoch": 500,
+        "seeds": 5,
+    },
+    "paper_lstm": {
+        "model": "LSTM",
+        "rnn_size": 256,
+        "rnn_layers": 3,
+        "batch": 16,  # as many sequences as the NTM has seen
+        "steps": 6250,
+        "steps_per_epoch": 250,
+        "steps_per_call": 50,
+    },
+    "repeat_copy": {
+        "task": "repeat_copy",
+        "max_length": 10,
+        "batch": 4,
+        "steps": 25000,
+        "steps_per_epoch": 500,
+        "test_lengths": "10,20",
+    },
+    "recall": {
+        "task": "recall",
+        "vector_dim": 6,
+        "batch": 4,
+        "steps": 25000,
+        "steps_per_epoch": 500,
+        "min_length": 2,
+        "max_length": 6,
+        "test_lengths": "6,10,12,15,20",
+    },
+}
+
+
+@dataclass(frozen=True)
+class MANNConfig(MemoryConfig):
+    """Options of ``chapters.ch05_memory.train_mann``."""
+
+    model: str = option(
+        "MANN",
+        "with a memory; or without: an LSTM, or a feed-forward network that sees one step",
+        choices=("MANN", "LSTM", "feed_forward"),
+    )
+    data: str = option(
+        "omniglot", "omniglot or strokes (generated)", choices=("omniglot", "strokes")
+    )
+    labels: str = option(
+        "one_hot", "one of way, or five letters of five", choices=("one_hot", "string")
+    )
+    way: int = option(5, "classes of an episode", minimum=1)
+    length: int = option(50, "pictures of an episode", minimum=1)
+    image_size: int = option(20, "height and width in pixels", minimum=8)
+    jitter: int = option(0, "training pictures move by up to this many pixels", minimum=0)
+    rotations: bool = option(True, "count every class four times, turned by quarter turns")
+    train_split: str = option("trainval", "classes to learn from", choices=("train", "trainval"))
+    rnn_size: int = option(200, "units of the controller, or of the LSTM", minimum=1)
+    memory_vector_dim: int = option(40, "width of a slot", minimum=1)
+    head_num: int = option(4, "read heads, and as many write heads", minimum=1)
+    gamma: float = option(0.95, "share of the usage that a step keeps", minimum=0.0)
+    batch: int = option(16, "episodes per step", minimum=1)
+    learning_rate: float = option(3e-3, "learning rate at the start", minimum=0.0)
+    clip: float = option(10.0, "largest norm of the gradient; 0 does not clip", minimum=0.0)
+    steps: int = option(24000, "training steps", minimum=1)
+    steps_per_epoch: int = option(500, "steps between validations", minimum=1)
+    steps_per_call: int = option(50, "steps in one graph call; changes speed only", minimum=1)
+    validation_episodes: int = option(160, "episodes of a validation", minimum=1)
+    test_episodes: int = option(1000, "episodes of the test", minimum=2)
+
+
+MANN = {
+    # Generated characters, three classes, a small memory.
+    "quick": {
+        "data": "strokes",
+        "train_split": "train",
+        "way": 3,
+        "length": 20,
+        "rnn_size": 100,
+        "memory_size": 32,
+        "steps": 2000,
+        "steps_per_epoch": 200,
+        "test_episodes": 200,
+    },
+    # The paper: 5 classes, 50 pictures, one-hot labels; 1200 characters to learn from.
+    "paper": {},
+    "paper_feed_forward": {"controller": "feed_forward"},
+    "lstm": {"model": "LSTM", "steps": 12000},
+    "feed_forward": {"model": "feed_forward", "steps": 5000},
+    # Five letters per label: 25 outputs for any number of classes.
+    "strings": {"labels": "string", "steps": 12000},
+    "strings_15": {"labels": "string", "way": 15, "length": 100, "steps": 12000},
+}
+
+SCRIPTS = {
+    "train_ntm": Script(
+        "Neural Turing machine: copy, repeat copy and associative recall.", NTMConfig, NTM
+    ),
+    "train_mann": Script(
+        "Memory-augmented network: learn characters while they are shown.", MANNConfig, MANN
+    ),
+}
+
+BITS = Model(
+    script="train_ntm",
+    build="chapters.ch05_memory.train_ntm:build_learner",
+    items="sequence",
+    evaluate="chapters.ch05_memory.train_ntm:evaluate",
+)
+CHARACTERS = Model(
+    script="train_mann",
+    build="chapters.ch05_memory.train_mann:build_learner",
+    items="image",
+    evaluate="chapters.ch05_memory.train_mann:evaluate",
+    read="chapters.ch05_memory.train_mann:read",
+)
+
+MODELS = {
+    "ntm-copy": BITS,
+    "ntm-copy-feed-forward": BITS,
+    "ntm-repeat-copy": BITS,
+    "ntm-recall": BITS,
+    "mann-omniglot": CHARACTERS,
+    # Its answers are five letters, not one of the classes that it was shown.
+    "mann-omniglot-strings": CHARACTERS._replace(items="sequence", read=""),
+}
