@@ -52,9 +52,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
     learner = function(entry.model.build)(config, decision)
     _assign(learner, weights, folder)
-    network = getattr(learner, "network", None)  # adapted by gradient steps: an output per class
-    embedding = network or getattr(learner, "encoder", learner)
-    fixed = network is not None and entry.model.items != "number"
+    way, item_shape = _sizes(learner, entry.model.items)
     read = entry.model.read and functools.partial(_read, entry.model.read, config)
     return Loaded(
         name=entry.name,
@@ -62,8 +60,8 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
         items=entry.model.items,
         config=config,
         card=card,
-        way=network.output_shape[-1] if fixed else None,
-        item_shape=tuple(getattr(embedding, "input_shape", (None,))[1:]),
+        way=way,
+        item_shape=item_shape,
         read=read or None,
     )
 
@@ -99,6 +97,18 @@ def _decision(path: Path) -> dict[str, float] | None:
     if any(type(value) not in (int, float) or not value > 0 for value in values.values()):
         raise ZooError(f"{path} holds {values}; expected positive numbers.")
     return values
+
+
+def _sizes(learner, items: str) -> tuple[int | None, tuple[int, ...]]:
+    """Number of classes, None for any; and the shape of an item, empty for a sequence."""
+    if items == "sequence":
+        return None, ()
+    if hasattr(learner, "item_shape"):  # it says so itself
+        return learner.way, learner.item_shape
+    if hasattr(learner, "encoder"):
+        return None, learner.encoder.input_shape[1:]
+    network = learner.network  # adapted by gradient steps: an output for each class, or a value
+    return None if items == "number" else network.output_shape[-1], network.input_shape[1:]
 
 
 def _assign(learner, weights: bytes, folder: Path) -> None:

@@ -196,10 +196,11 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
     """
     columns = list(next(iter(scores.values())))
     regime = next(iter(next(iter(scores.values())).values())).batch_norm
+    classes = available(data, TEST_SPLIT[config.train_split], config.rotations)
     width = max(map(len, [*scores, *published])) + 2
     head = "".join(f"{column.way}-way {column.shot}-shot".rjust(17) for column in columns)
     lines = [
-        f"\nAccuracy in % on {available(data, 'test', config.rotations)} classes never seen "
+        f"\nAccuracy in % on {classes} classes never seen "
         f"({data.name}{', generated stand-in' if data.generated else ''}), "
         f"{config.test_episodes} episodes, {config.test_query} queries per class,\n"
         f"95 % interval, {REGIME[regime]}:\n",
