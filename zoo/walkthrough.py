@@ -27,6 +27,7 @@ from datasets.folder import class_files
 
 PHOTOS = os.environ.get("PHOTOS", "")  # your folder; in a notebook write it here
 RESULTS = Path(os.environ.get("RESULTS") or tempfile.mkdtemp())
+RESULTS.mkdir(parents=True, exist_ok=True)
 
 # %% [markdown]
 # ## 1. The photos

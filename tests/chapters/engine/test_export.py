@@ -134,6 +134,34 @@ def test_inner_gradients_are_part_of_the_saved_model(tmp_path):
     assert np.max(np.abs(answers[0] - answers[1])) > 1e-2
 
 
+def test_a_class_without_support_items_has_no_probability(learner):
+    given = task(4, 2, 3)
+    given["support_y"][given["support_y"] == 1] = 3
+    serve = adapt_and_predict(learner)
+    for function in (serve, tf.function(serve)):
+        found = function(**{name: tf.constant(x) for name, x in given.items()})["probabilities"]
+        assert found.shape == (3, 4)
+        np.testing.assert_array_equal(found[:, 1], 0.0)
+        np.testing.assert_allclose(np.sum(found, axis=-1), 1.0, rtol=1e-5)
+
+
+class Slope(keras.Model):
+    """Least squares through the origin."""
+
+    def call(self, inputs, training=False):
+        """Values [task, query, 1]."""
+        x, y = inputs["support_x"], inputs["support_y"]
+        slope = tf.reduce_sum(x * y, axis=1) / tf.reduce_sum(x * x, axis=1)  # [task, 1]
+        return inputs["query_x"] * slope[:, None]
+
+
+def test_targets_that_are_floats_are_answered_with_values():
+    x = tf.constant([[1.0], [2.0]])
+    found = adapt_and_predict(Slope())(x, 3 * x, tf.constant([[5.0]]))
+    np.testing.assert_allclose(found["query_y"], [[15.0]])
+    assert set(found) == {"query_y"}
+
+
 def wrong(x):
     """Another answer in a graph than in Python."""
     return x + (0.0 if tf.executing_eagerly() else 0.001)
