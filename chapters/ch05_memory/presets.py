@@ -85,6 +85,7 @@ NTM = {
         "memory_vector_dim": 5,
         "batch": 5,
         "max_length": 5,
+        "learning_rate": 1e-2,
         "test_lengths": "5,10,15",
     },
     # The paper's sizes; one sequence per update as in the paper.

@@ -206,9 +206,8 @@ def endpoints(learner, episode, config: MANNConfig) -> dict:
             return {"probabilities": tf.nn.softmax(letters, axis=-1)}
         return {"probabilities": tf.nn.softmax(logits, axis=-1)}
 
-    signatures = {
-        "sequence": (sequence, {"images": episode.images[:2], "shown": episode.shown[:2]})
-    }
+    example = {"images": episode.images[:2], "shown": episode.shown[:2]}
+    signatures = {"sequence": (sequence, example, 2)}
     if config.labels == "one_hot":
         support, query = tf.split(episode.images[0], [config.way, config.length - config.way])
         task = {"support_x": support, "support_y": tf.range(config.way), "query_x": query}
