@@ -22,8 +22,6 @@ from zoo.errors import ZooError
 from zoo.loading import Loaded
 from zoo.rewriting import rewrite
 
-EPISODIC = ("image", "face", "sound", "number")
-
 
 class Endpoint(NamedTuple):
     """A function of the file, and its inputs."""
@@ -90,15 +88,12 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
 def endpoints(loaded: Loaded) -> dict[str, Endpoint]:
     """``serve``, which adapts and predicts, and ``embed`` where there is an embedding.
 
-    Raises:
-        ZooError: the model is not one that learns from a support set.
+    A model of sequences has one input, ``x``: any number of sequences of any length.
     """
-    if loaded.items not in EPISODIC:
-        raise ZooError(
-            f"{loaded.name} takes a {loaded.items}, not a support set; models that adapt to a "
-            f"support set ({', '.join(EPISODIC)}) can be exported."
-        )
     learner = loaded.learner
+    if loaded.items == "sequence":
+        x = tf.TensorSpec([None, None, learner.channels], name="x")
+        return {"serve": Endpoint(learner.serve, [x])}
     items = [None, *loaded.item_shape]
     if loaded.items == "number":
         support_y = tf.TensorSpec([None, learner.network.output_shape[-1]], name="support_y")
@@ -156,6 +151,8 @@ def _write_litert(path: Path, points: dict[str, Endpoint]) -> None:
             content = converter.convert()
         except Exception as error:  # the converter's own class is not public
             missing = set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))
+            if "tensor list" in str(error):
+                missing.add("lists of tensors, which a loop over steps needs")
             _refuse("LiteRT", missing)
             raise
     path.write_bytes(content)
@@ -164,7 +161,7 @@ def _write_litert(path: Path, points: dict[str, Endpoint]) -> None:
 def _refuse(title: str, missing: set[str]) -> None:
     if missing:
         raise ZooError(
-            f"{title} has no operator for {', '.join(sorted(missing))}; export a SavedModel."
+            f"{title} has no operators for {', '.join(sorted(missing))}; export a SavedModel."
         )
 
 

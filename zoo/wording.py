@@ -6,7 +6,7 @@ A row is one of ``results.csv``: every column as text, empty where it does not a
 import re
 
 # Measures shown as they are; all others in %.
-PLAIN = re.compile(r"(clip_)?auc|loss(_.*)?|(mse|mae)_.*")
+PLAIN = re.compile(r"(clip_)?auc|loss(_.*)?|(mse|mae|bits)_.*")
 REGIME = {"support": ", honest", "transductive": ", transductive"}
 STATISTICS = {
     "stored": "batch norm with stored averages",
@@ -19,6 +19,7 @@ def column(row: dict[str, str]) -> str:
     """Heading of a figure: ``5-way 1-shot, honest (%)``."""
     measure = row["measure"].replace("_", " ").replace("auc", "AUC").replace("mse", "MSE")
     measure = measure.replace("mae", "MAE").replace("after 1 steps", "after 1 step")
+    measure = measure.replace("bits at", "wrong bits,")
     name = f"{row['way']}-way {row['shot']}-shot" if row["way"] else measure
     name += REGIME.get(row["batch_norm"], "")
     return name if PLAIN.fullmatch(row["measure"]) else f"{name} (%)"
@@ -40,11 +41,12 @@ def protocol(rows: list[dict[str, str]]) -> str:
     """How the figures of a name were measured: data, split, number of tasks, batch norm, seed."""
     row = rows[-1]  # baselines come first and may have fewer episodes
     one, many = ("task", "tasks") if "_after_" in row["measure"] else ("class", "classes")
-    parts = [f"{row['data']}, {row['split']} {many}"]
+    bits = row["measure"].startswith("bits")
+    parts = [row["data"] if bits else f"{row['data']}, {row['split']} {many}"]
     if row["generated"] == "True":
         parts.append("generated stand-in")
     if row["episodes"]:
-        parts.append(f"{row['episodes']} episodes")
+        parts.append(f"{row['episodes']} {'sequences' if bits else 'episodes'}")
     if row["query"]:
         parts.append(f"{row['query']} queries per {one}")
     if row["runs"]:

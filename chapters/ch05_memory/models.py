@@ -36,6 +36,10 @@ class SequenceModel(keras.Model):
         logits, _ = run_cell(self.cell, x, state, steps)
         return logits
 
+    def serve(self, x):
+        """What an exported file answers: the probability of a 1, [batch, time, output]."""
+        return {"probabilities": tf.sigmoid(self(x))}
+
     def example(self):
         """A short sequence of bits, always the same: [1, 5, channel]."""
         rng = np.random.RandomState(0)  # its stream is the same in every version of NumPy

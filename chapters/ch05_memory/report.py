@@ -104,8 +104,9 @@ def _asked_bits(test, sequences: int) -> float:
 def _summaries(results: list[dict]) -> dict:
     """Name of a row -> function of a test's name: wrong bits of one of the networks, [sequence].
 
-    A single network is its own summary; of an even number the better of the two in the middle is
-    the median, so that every figure is of one network.
+    A single network is its own summary. Of several, the first stands for the run: its weights are
+    kept. Of an even number the better of the two in the middle is the median, so that every figure
+    is of one network.
     """
 
     def place(number):
@@ -114,12 +115,14 @@ def _summaries(results: list[dict]) -> dict:
     last = len(results) - 1
     if not last:
         return {"": place(0)}
-    return {"best": place(0), "median": place(last // 2), "worst": place(last)}
+    summaries = {"best": place(0), "median": place(last // 2), "worst": place(last)}
+    return {f"seed {results[0]['seed']}": lambda test: results[0]["wrong"][test]} | summaries
 
 
 def rows(results: list[dict], tests: dict, config: NTMConfig) -> list[dict]:
     """Rows of ``metrics.json``: a single network, or the best, the median and the worst one."""
-    name = "LSTM" if config.model == "LSTM" else f"NTM, {config.controller.replace('_', '-')}"
+    controllers = {"lstm": "LSTM controller", "feed_forward": "feed-forward controller"}
+    name = "LSTM" if config.model == "LSTM" else f"NTM, {controllers[config.controller]}"
     shared = {
         "data": f"{config.task.replace('_', ' ')} task",
         "generated": False,  # the task itself, not a stand-in for other data
@@ -129,7 +132,7 @@ def rows(results: list[dict], tests: dict, config: NTMConfig) -> list[dict]:
         "seed": config.seed,
     }
     values = {
-        (f"{name}, {which} of {len(results)}" if which else name, f"bits_at_{test}"): choose(test)
+        (_method(name, which, len(results)), f"bits_at_{test}"): choose(test)
         for which, choose in _summaries(results).items()
         for test in tests
     }
@@ -145,6 +148,12 @@ def rows(results: list[dict], tests: dict, config: NTMConfig) -> list[dict]:
         }
         for (method, measure), numbers in values.items()
     ]
+
+
+def _method(name: str, which: str, networks: int) -> str:
+    if not which:
+        return name
+    return f"{name}, {which}" if which.startswith("seed") else f"{name}, {which} of {networks}"
 
 
 def metrics(results: list[dict], tests: dict, config: NTMConfig) -> dict:

@@ -55,9 +55,8 @@ def main(argv: list[str] | None = None) -> None:
         run.figure("memory", plots.memory(first["model"], longest(0)))
     print(f"Weights, metrics and pictures are in {run.path}.")
     if config.export:
-        difference = export(
-            config.export, {"serve": (serve(first["model"]), {"x": longest(0).x}, 2)}
-        )
+        endpoint = (first["model"].serve, {"x": longest(0).x}, 2)
+        difference = export(config.export, {"serve": endpoint})
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
 
 
@@ -186,13 +185,6 @@ def warnings(config: NTMConfig, tests: dict) -> list[str]:
                 f"{config.memory_size} slots; errors are to be expected."
             )
     return lines
-
-
-def serve(model):
-    """The endpoint of an export: a sequence of any length to probabilities of bits."""
-    import tensorflow as tf
-
-    return lambda x: {"probabilities": tf.sigmoid(model(x))}
 
 
 if __name__ == "__main__":
