@@ -110,6 +110,8 @@ NTM = {
         "task": "repeat_copy",
         "max_length": 10,
         "batch": 4,
+        "learning_rate": 3e-3,
+        "clip": 10.0,
         "steps": 25000,
         "steps_per_epoch": 500,
         "test_lengths": "10,20",
