@@ -259,6 +259,15 @@ def _roll(op, x, shift, axis):
     return tf.concat([second, first], axis)
 
 
+def _floor_div(op, x, y):
+    """Rounded down below zero too, where ONNX rounds towards zero."""
+    if not x.dtype.is_integer:
+        return NotImplemented
+    quotient = tf.raw_ops.Div(x=x, y=y)  # towards zero
+    rest = x - quotient * y
+    return quotient - tf.cast((rest != 0) & ((rest < 0) != (y < 0)), x.dtype)
+
+
 def _random_bits(op, shape, *seed):
     """The first numbers of a stream that always starts alike, from a table."""
     with tf.compat.v1.Session(graph=op.graph) as session:
@@ -306,6 +315,7 @@ RULES = {
     "ConcatOffset": _concat_offset,
     "OneHot": _one_hot,
     "Roll": _roll,
+    "FloorDiv": _floor_div,
     "StatelessRandomUniformFullIntV2": _random_bits,
     "StatelessWhile": _while,
     "While": _while,

@@ -20,6 +20,7 @@ from zoo.loading import Loaded
 ALONE = Path(__file__).with_name("verify_alone.py")
 WAYS = range(2, 21)
 POINTS = (5, 10, 20)  # of a curve
+STEPS = (1, 7, 41)  # of a sequence
 SCALE = {"image": 1.0, "face": 1.0, "sound": 100.0}  # of brightness, of MFCC
 NUDGES = 8  # changes of the last bit that are tried
 STAND_INS = {"omniglot": "strokes", "orl_faces": "sketch_faces", "cats_dogs": "synth_sounds"}
@@ -73,7 +74,7 @@ def compare(loaded: Loaded, format: str, path: Path, points: dict) -> Found:
     if undecided > len(tasks) / 4:
         raise ZooError(
             f"{loaded.name} cannot be compared: in {undecided} of {len(tasks)} tasks its answers "
-            "turn on the last bit of the input; lower its inner rate."
+            "turn on the last bit of the input; the file was not kept."
         )
     words = f"{len(tasks) - undecided} tasks ({', '.join(series)})"
     return Found(float(largest), words, undecided)
@@ -131,9 +132,12 @@ def run_alone(format: str, path: Path, asked: dict[str, Task]) -> dict[str, np.n
 
 def random_tasks(loaded: Loaded) -> list[Task]:
     """A task for each way that the model allows: every class is a pattern of blocks, its items are
-    noisy copies. Curves are random points.
+    noisy copies. Curves are random points, sequences random bits.
     """
     rng = np.random.default_rng(0)
+    if loaded.items == "sequence":
+        shapes = [(n, steps, loaded.learner.channels) for n, steps in enumerate(STEPS, 1)]
+        return [{"x": (rng.random(shape) < 0.5).astype(np.float32)} for shape in shapes]
     if loaded.items == "number":
         return [
             {
@@ -167,8 +171,11 @@ def _noisy(rng, x) -> np.ndarray:
 def real_tasks(loaded: Loaded) -> dict[str, list[Task]]:
     """Tasks of the data the model was trained on, or of its generated stand-in: name -> tasks.
 
-    Empty for a model that was trained on a folder which is not known here.
+    Empty for a model that was trained on a folder which is not known here, and for one of
+    sequences, whose data are random bits.
     """
+    if loaded.items == "sequence":
+        return {}
     if loaded.items == "number":
         curves = [sine.sampler(loaded.config, sine.TEST, n, 40, 1)(0)[0] for n in POINTS]
         return {f"curves of {loaded.config.curves}": [_first(inputs) for inputs in curves]}

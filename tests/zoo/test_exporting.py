@@ -104,6 +104,17 @@ def test_a_file_adapts_by_itself_to_any_numbers(name, format, tmp_path):
         assert np.ptp(expected[0]) > 1e-3  # it has an opinion
 
 
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_division_rounds_down_in_every_runtime(format, tmp_path):
+    function = exporting.Endpoint(
+        lambda x: {"y": -(-8 // x)}, [tf.TensorSpec([None], tf.int32, name="x")]
+    )
+    exporting.WRITERS[format](tmp_path / "file", {"serve": function})
+    asked = {"serve/0": {"x": np.array([3, 4, 6, -3], np.int32)}}
+    answers = verifying.run_alone(format, tmp_path / "file", asked)
+    assert answers["serve/0/y"].tolist() == [3, 2, 2, -2]
+
+
 def test_curves_and_distances_are_answers_too(tmp_path):
     for name, output in (("maml-sine-5shot", "query_y"), ("siamese-orl-faces", "distance")):
         loaded = zoo.load(name)

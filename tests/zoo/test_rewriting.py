@@ -120,6 +120,10 @@ def test_one_hot_of_any_kind_and_depth(on, off):
     assert not check(one_hot, (4,), (9,), dtype=tf.int32)
 
 
+def test_division_rounds_down_below_zero():
+    assert not check(lambda x: (x - 2) // 3 + -(-x // 2), (4,), (9,), dtype=tf.int32)
+
+
 def test_random_numbers_of_a_constant_seed_are_the_same():
     def shuffled(x):
         rounds, items = 3, tf.shape(x)[0]
