@@ -59,7 +59,8 @@ def complete(loaded: "Loaded", entry: Entry) -> dict:
 def headline(card: dict) -> tuple[str, str]:
     """The figure that stands for a model: its heading and its value with interval."""
     rows = [results.as_text(row) for row in card["results"] if row["method"] == card["method"]]
-    row = rows[-1] if "_after_" in rows[0]["measure"] else rows[0]  # most inner steps; first test
+    last = any(word in rows[0]["measure"] for word in ("_after_", "presentation"))
+    row = rows[-1] if last else rows[0]  # most inner steps, latest presentation; or first test
     return wording.column(row), wording.cell(row)
 
 

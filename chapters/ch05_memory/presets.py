@@ -173,7 +173,7 @@ MANN = {
         "length": 20,
         "rnn_size": 100,
         "memory_size": 32,
-        "steps": 2000,
+        "steps": 4000,
         "steps_per_epoch": 200,
         "test_episodes": 200,
     },
