@@ -8,7 +8,6 @@ All are measured in turns in one run; PyTorch when it is installed. What counts 
 
 import argparse
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from chapters.engine.configuration import build
 from chapters.engine.errors import ConfigError
 
 OURS = "ours: loop, XLA"
+CALLS = 20  # in a row, of which the median counts
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,10 +59,10 @@ def tables(config: NTMConfig, lengths: Sequence[int], repeats: int, unrolled_xla
         torch = peers.torch_step(model.cell, exact, config.learning_rate, config.clip)
         if torch is not None:
             functions["PyTorch, eager"] = torch
-        first = {name: seconds_of(function) for name, function in functions.items()}
+        first = {name: timing.seconds_of(function) for name, function in functions.items()}
         medians = {
             name: float(np.median(seconds))
-            for name, seconds in timing.time_in_turns(functions, repeats).items()
+            for name, seconds in timing.time_in_turns(functions, repeats, CALLS).items()
         }
         print(f"\n{f'batch {config.batch}, length {length}':26}", end="")
         print(
@@ -131,20 +131,13 @@ def padded_batch(task, vectors):
     return task.arrange(vectors, tf.constant(length))
 
 
-def seconds_of(function) -> float:
-    """Seconds of one call."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
 def report_lengths(ours, task) -> None:
     """Run every length of training and say whether any of them had to be compiled."""
     low, high = task.lengths
     seconds = []
     for length in range(low, high + 1):
         batch = padded_batch(task, np.zeros([task.batch, length, task.bits], np.float32))
-        seconds.append(seconds_of(lambda batch=batch: ours(batch)))
+        seconds.append(timing.seconds_of(lambda batch=batch: ours(batch)))
     print(
         f"Ours at lengths {low} to {high}: {ours.traces()} trace, no call longer than "
         f"{1e3 * max(seconds):.0f} ms."

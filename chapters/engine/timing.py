@@ -9,12 +9,17 @@ import tensorflow as tf
 MATRIX = 2048
 
 
-def time_in_turns(functions: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each call, in turns, so that a busy machine slows all alike.
+def time_in_turns(
+    functions: dict[str, Callable], repeats: int, calls: int = 1
+) -> dict[str, list[float]]:
+    """Seconds of a call, in turns, so that a busy machine slows all alike.
 
     Args:
         functions: name -> function that returns when its work is done.
-        repeats: timed calls of each, after two that compile and warm caches.
+        repeats: turns of each, after two calls that compile and warm caches.
+        calls: calls in a row of one turn, whose median counts. Threads of one library go on
+            spinning for a while after its call, which slows a call of a few milliseconds that
+            comes next.
     """
     seconds = {name: [] for name in functions}
     for function in functions.values():
@@ -22,10 +27,15 @@ def time_in_turns(functions: dict[str, Callable], repeats: int) -> dict[str, lis
             function()
     for _ in range(repeats):
         for name, function in functions.items():
-            started = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(float(np.median([seconds_of(function) for _ in range(calls)])))
     return seconds
+
+
+def seconds_of(function: Callable) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
 
 
 def matrix_product() -> Callable:
