@@ -41,7 +41,7 @@ def protocol(rows: list[dict[str, str]]) -> str:
     """How the figures of a name were measured: data, split, number of tasks, batch norm, seed."""
     row = rows[-1]  # baselines come first and may have fewer episodes
     one, many = ("task", "tasks") if "_after_" in row["measure"] else ("class", "classes")
-    bits = row["measure"].startswith("bits")
+    bits = rows[0]["measure"].startswith("bits")
     parts = [row["data"] if bits else f"{row['data']}, {row['split']} {many}"]
     if row["generated"] == "True":
         parts.append("generated stand-in")
