@@ -16,7 +16,7 @@ FIELDS = {
     "command", "sha256", "bytes", "parameters", "device", "python", "versions", "train_seconds",
     "steps", "output",
 }  # fmt: skip
-LARGEST = 2_000_000  # bytes
+LARGEST = 3_000_000  # bytes; the memory-augmented network has 2.6 MB, most have a tenth
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,7 +17,7 @@ from chapters.ch06_maml import caml, maml
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
 from chapters.engine.objectives import cross_entropy
 from chapters.experiments import networks
-from zoo import export_table, exporting, formats, rewriting, verifying
+from zoo import catalogue, export_table, exporting, formats, rewriting, verifying
 from zoo.__main__ import main
 from zoo.errors import ZooError
 from zoo.loading import Loaded
@@ -239,10 +239,22 @@ def test_a_wrong_rule_is_found(tmp_path, monkeypatch):
         exporting.export(small("maml"), "litert", tmp_path / "model")
 
 
+def test_only_tasks_in_which_python_itself_moves_are_left_out():
+    """A step at 1: roundings of 0.5 cross nothing, roundings of 1 do."""
+
+    def step(support_x):
+        return {"probabilities": np.float32(np.asarray(support_x) >= 1)}
+
+    for x, left_out in ((1.0, True), (0.5, False)):
+        inputs = {"support_x": np.full([4], x, np.float32)}
+        moves = verifying._moves(step, inputs, verifying._answers(step, inputs), 0.5)
+        assert moves == left_out
+
+
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 def test_an_operator_that_does_not_convert_is_named(tmp_path, monkeypatch, format):
     monkeypatch.delitem(rewriting.RULES, "ReluGrad")
-    with pytest.raises(ZooError, match="no operator for ReluGrad; export a SavedModel"):
+    with pytest.raises(ZooError, match="no operators for ReluGrad; export a SavedModel"):
         exporting.export(small("maml"), format, tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
@@ -294,12 +306,23 @@ def test_the_command_prints_one_sentence(tmp_path, capsys):
 PAGE = export_table.PAGE.read_text()
 
 
-def test_the_page_has_a_line_for_every_model_and_nothing_fails():
+# Networks whose own answers turn on the last bits of the input after several inner steps.
+UNSTEADY = ("maml-omniglot-20way", "reptile-omniglot-5way")
+
+
+def test_the_page_has_a_line_for_every_model_and_says_what_does_not_convert():
     rows = export_table.rows(PAGE)
     assert set(rows) == set(zoo.list_models()), "run python -m zoo.export_table"
-    for cells in rows.values():
+    for name, cells in rows.items():
         for cell, format in zip(cells[1:], formats.FORMATS.values(), strict=True):
-            size, difference = re.fullmatch(r"(\d+\.\d+) MB, (\d.*)", cell).groups()
+            if "has no operators" in cell:
+                assert catalogue.find(name).model.items == "sequence"
+                assert format.title != "SavedModel"
+                continue
+            if "MB" not in cell:
+                assert name in UNSTEADY and re.search("differs from|cannot be compared", cell)
+                continue
+            size, difference = re.match(r"(\d+\.\d+) MB, (\S+)", cell).groups()
             assert 0 < float(size) < 10 and float(difference) <= format.tolerance
 
 
@@ -329,5 +352,9 @@ def test_the_page_names_every_operator_that_is_rewritten():
 def test_a_line_of_the_page_measured_again(name, monkeypatch):
     monkeypatch.setattr(verifying, "WAYS", range(2, 21))
     written, found = export_table.rows(PAGE)[name], export_table.measure(name)
-    sizes = [[float(cell.split()[0]) for cell in cells[1:]] for cells in (written, found)]
-    np.testing.assert_allclose(*sizes, rtol=0.1, atol=0.02)
+    for before, now in zip(written[1:], found[1:], strict=True):
+        if "MB" not in now:
+            assert before == now
+        else:
+            sizes = [float(cell.split()[0]) for cell in (before, now)]
+            np.testing.assert_allclose(*sizes, rtol=0.1, atol=0.02)

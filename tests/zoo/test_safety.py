@@ -258,8 +258,8 @@ def test_what_is_loaded_is_what_was_checked(copied, monkeypatch):
 def test_no_code_of_the_zoo_can_unpickle_or_load_models():
     """The functions that can run code from files do not occur."""
     for path in Path(safety.__file__).parent.glob("*.py"):
-        text = path.read_text()
-        for word in ("load_model(", "pickle", "allow_pickle=True", "exec(", "eval("):
+        text = path.read_text().replace("allow_pickle=False", "")
+        for word in ("load_model(", "pickle", "exec(", "eval("):
             assert word not in text, f"{path.name} has {word}"
 
 

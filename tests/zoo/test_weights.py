@@ -15,7 +15,8 @@ def models(*items):
     return [name for name, kind in KIND.items() if kind in items]
 
 
-@pytest.mark.parametrize("name", models("image"))
+# The memory-augmented network knows characters alone; test_presentations shows it some.
+@pytest.mark.parametrize("name", [n for n in models("image") if n != "mann-omniglot"])
 def test_a_learner_of_images_tells_blocks_apart(name):
     loaded = zoo.load(name)
     rng, way = np.random.default_rng(0), loaded.way or 5
