@@ -41,7 +41,7 @@ class Exported(NamedTuple):
     undecided: int  # tasks that say nothing
 
     def __str__(self):
-        left_out = f"; {self.undecided} more turn on the last bit" if self.undecided else ""
+        left_out = f"; {self.undecided} more turn on roundings" if self.undecided else ""
         return (
             f"{self.title} in {self.path} ({self.size / 1e6:.2f} MB); largest difference from "
             f"Python {self.difference:.1e} over {self.tasks}{left_out}."
