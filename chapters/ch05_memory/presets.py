@@ -91,10 +91,7 @@ NTM = {
     # The paper's sizes; one sequence per update as in the paper.
     "paper": {"batch": 4, "steps": 25000, "steps_per_epoch": 500, "seeds": 5},
     "paper_feed_forward": {
-        "controller": "feed_forward",
-        "batch": 4,
-        "steps": 25000,
-        "steps_per_epoch": 500,
+        "controller": "feed_forward",  # learns from more updates, not from larger batches
         "seeds": 5,
     },
     "paper_lstm": {
