@@ -123,7 +123,7 @@ class EpisodeSampler:
         chosen += tf.gather(self._first, position)[..., None]
         x = tf.gather(self._items, chosen)  # [task, way, shot + query, height, width, channel]
         if self.rotations:
-            x = _rotate(x, rotation)
+            x = rotate(x, rotation)
         x = to_float(x)
 
         labels = tf.tile(tf.range(self.way)[None, :, None], [self.tasks, 1, per_class])
@@ -159,7 +159,7 @@ def _distinct(seed, shape, count, allowed=None):
     return tf.math.top_k(scores, count).indices  # [..., count]
 
 
-def _rotate(x, rotation):
+def rotate(x, rotation):
     """Turn the images of class (task, way) by ``rotation`` quarter turns, counter-clockwise.
 
     Args:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from datasets import draws
 from datasets.dataset import Dataset
-from datasets.episodes import to_float
+from datasets.episodes import rotate, to_float
 from datasets.errors import DataError
 
 LETTERS = 5  # of a string label, each one of as many letters
@@ -115,7 +115,8 @@ class Presentations:
         chosen += order % self._most  # [batch, time]
         images = to_float(tf.gather(self._items, chosen))  # [batch, time, height, width, channel]
         if self.rotations:
-            images = _turned(images, tf.gather(turn, class_of, batch_dims=1))
+            turn = tf.gather(turn, class_of, batch_dims=1)  # [batch, time]
+            images = rotate(images[:, :, None], turn)[:, :, 0]  # each step has one picture
         if self.jitter:
             images = _moved(images, self.jitter, seeds[3])
         binding = self._binding(seeds[2])  # [batch, way] or [batch, way, letter]
@@ -147,16 +148,6 @@ def _distinct(seed, shape, count, allowed=None):
     if allowed is not None:
         scores = tf.where(allowed, scores, -1.0)
     return tf.math.top_k(scores, count).indices
-
-
-def _turned(images, turn):
-    """Images [batch, time, height, width, channel] by ``turn`` [batch, time] quarter turns."""
-    quarter = tf.reverse(tf.transpose(images, [0, 1, 3, 2, 4]), [2])
-    turns = [images, quarter, tf.reverse(images, [2, 3]), tf.reverse(quarter, [2, 3])]
-    turn = turn[:, :, None, None, None]
-    for number in (1, 2, 3):
-        images = tf.where(turn == number, turns[number], images)
-    return images
 
 
 def _moved(images, reach, seed):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from chapters.engine import objectives, script, strategies
 from chapters.engine.evaluation import Asked, Evaluator, Score
-from chapters.engine.export import export
+from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.support import explain_divergence
@@ -159,7 +159,7 @@ def run(
     if config.export and folder.chief:
         inputs, _ = test(0)
         task = {name: x[0] for name, x in inputs.items()}
-        difference = export(config.export, {"serve": (_serve(learner), task)})
+        difference = export(config.export, {"serve": (adapt_and_predict(learner), task)})
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
 
 
@@ -324,13 +324,3 @@ def _rows(scores, config, method, published) -> list[dict]:
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
     ]
-
-
-def _serve(learner):
-    """Endpoint of one task: support points and inputs -> values."""
-
-    def serve(support_x, support_y, query_x):
-        task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
-        return {"query_y": learner({name: x[None] for name, x in task.items()})[0]}
-
-    return serve
