@@ -6,9 +6,11 @@ queries, weights adapted to clean items classify attacked ones. The book pairs c
 which trains two MAMLs side by side (E6.17); that is the option ``pairing="parallel"``.
 """
 
+import tensorflow as tf
+
 from chapters.ch06_maml.adversarial import fgsm
 from chapters.ch06_maml.maml import MAML
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.objectives import measures
 from chapters.engine.update import apply_gradients
 
@@ -102,22 +104,24 @@ def train_step(learner, optimizer, mapping):
         mapping: one of ``chapters.engine.mapping.MODES``.
     """
 
-    def query_loss(batch):
-        inputs, query_y = batch
-        clean, attacked = learner.predict_pair(inputs, query_y)  # [task, query, out]
-        # beta_1 L(f_theta'_adv, D_clean) + beta_2 L(f_theta'_clean, D_adv), divided by their sum
-        share = learner.clean_share
-        losses = share * learner.objective(query_y, clean)  # [task]
-        losses += (1 - share) * learner.objective(query_y, attacked)
+    def gradient(tasks):
+        inputs, query_y = tasks
+        with tf.GradientTape() as tape:
+            clean, attacked = learner.predict_pair(inputs, query_y)  # [task, query, out]
+            # beta_1 L(f_theta'_adv, D_clean) + beta_2 L(f_theta'_clean, D_adv), by their sum
+            share = learner.clean_share
+            losses = share * learner.objective(query_y, clean)  # [task]
+            losses += (1 - share) * learner.objective(query_y, attacked)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, learner.trainable_variables)
         metrics = {f"clean_{name}": m for name, m in measures(query_y, clean).items()}
         metrics |= {f"adversarial_{name}": m for name, m in measures(query_y, attacked).items()}
-        return losses, metrics
+        return gradients, {"loss": losses, **metrics}
 
     def step(batch):
-        variables = learner.trainable_variables
         # theta <- theta - beta grad_theta of the sum over tasks
-        loss, gradients, metrics = mean_gradient(query_loss, variables, batch, mapping)
-        apply_gradients(optimizer, loss, gradients, variables)
-        return {"loss": loss, **metrics}
+        gradients, metrics = mean_over_tasks(gradient, batch, mapping)
+        apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)
+        return metrics
 
     return step

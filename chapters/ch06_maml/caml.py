@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
@@ -112,18 +112,22 @@ def train_step(learner, optimizer, mapping):
         mapping: one of ``chapters.engine.mapping.MODES``.
     """
 
-    def query_loss(batch):
-        inputs, query_y = batch
-        prediction = learner(inputs, training=True)  # [task, query, out]
-        return learner.objective(query_y, prediction), measures(query_y, prediction)  # [task]
+    def gradient(tasks):
+        inputs, query_y = tasks
+        theta = learner.trainable_variables
+        with tf.GradientTape() as tape:
+            prediction = learner(inputs, training=True)  # [task, query, out]
+            losses = learner.objective(query_y, prediction)  # [task]
+            loss = tf.reduce_mean(losses)
+        # with respect to theta, through phi_i(theta); the book's is with respect to phi (E6.26)
+        gradients = tape.gradient(loss, theta)
+        return gradients, {"loss": losses, **measures(query_y, prediction)}
 
     def step(batch):
-        theta = learner.trainable_variables
-        # theta <- theta - beta grad_theta sum_i L_Ti(f_{phi_i, theta}), through phi_i(theta); the
-        # book takes the gradient with respect to phi (E6.26)
-        loss, gradients, metrics = mean_gradient(query_loss, theta, batch, mapping)
-        apply_gradients(optimizer, loss, gradients, theta)
-        return {"loss": loss, **metrics}
+        # theta <- theta - beta grad_theta sum_i L_Ti(f_{phi_i, theta})
+        gradients, metrics = mean_over_tasks(gradient, batch, mapping)
+        apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)
+        return metrics
 
     return step
 

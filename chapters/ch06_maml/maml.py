@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from chapters.engine.functional import add_scaled
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
@@ -107,17 +107,22 @@ def train_step(learner, optimizer, mapping):
         mapping: one of ``chapters.engine.mapping.MODES``.
     """
 
-    def query_loss(batch):
-        inputs, query_y = batch
-        prediction = learner(inputs, training=True)  # [task, query, out]
-        # L_Ti(f_theta'_i), on other items of the same task (E6.1)
-        return learner.objective(query_y, prediction), measures(query_y, prediction)  # [task]
+    def gradient(tasks):
+        inputs, query_y = tasks
+        theta = learner.trainable_variables
+        with tf.GradientTape() as tape:
+            prediction = learner(inputs, training=True)  # [task, query, out]
+            # L_Ti(f_theta'_i), on other items of the same task (E6.1)
+            losses = learner.objective(query_y, prediction)  # [task]
+            loss = tf.reduce_mean(losses)
+        # with respect to theta, through the inner steps: a gradient of a gradient (E6.3)
+        gradients = tape.gradient(loss, theta)
+        return gradients, {"loss": losses, **measures(query_y, prediction)}
 
     def step(batch):
-        variables = learner.trainable_variables
         # theta <- theta - beta grad_theta sum_i L_Ti(f_theta'_i)            algorithm 1, line 8
-        loss, gradients, metrics = mean_gradient(query_loss, variables, batch, mapping)
-        apply_gradients(optimizer, loss, gradients, variables)
-        return {"loss": loss, **metrics}
+        gradients, metrics = mean_over_tasks(gradient, batch, mapping)
+        apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)
+        return metrics
 
     return step

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.functional import values
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
@@ -133,19 +133,22 @@ def train_step(learner, optimizer, mapping):
         mapping: one of ``chapters.engine.mapping.MODES``.
     """
 
-    def query_loss(batch):
-        inputs, query_y = batch
-        prediction = learner(inputs, training=True)  # [task, query, out]
-        # L_Ti(theta'_i; query)
-        return learner.objective(query_y, prediction), measures(query_y, prediction)  # [task]
-
-    def step(batch):
-        variables = learner.trainable_variables
-        # (theta, alpha) <- (theta, alpha) - beta grad_(theta, alpha) sum_i L_Ti(theta'_i; query)
+    def gradient(tasks):
+        inputs, query_y = tasks
+        theta_and_alpha = learner.trainable_variables
+        with tf.GradientTape() as tape:
+            prediction = learner(inputs, training=True)  # [task, query, out]
+            losses = learner.objective(query_y, prediction)  # L_Ti(theta'_i; query), [task]
+            loss = tf.reduce_mean(losses)
         # alpha has a gradient of its own: -g0 o g1 after one step, with g0 and g1 the gradients of
         # support and query loss (the book's code updates alpha with g1, E7.1)
-        loss, gradients, metrics = mean_gradient(query_loss, variables, batch, mapping)
-        apply_gradients(optimizer, loss, gradients, variables)
-        return {"loss": loss, **metrics}
+        gradients = tape.gradient(loss, theta_and_alpha)
+        return gradients, {"loss": losses, **measures(query_y, prediction)}
+
+    def step(batch):
+        # (theta, alpha) <- (theta, alpha) - beta grad_(theta, alpha) sum_i L_Ti(theta'_i; query)
+        gradients, metrics = mean_over_tasks(gradient, batch, mapping)
+        apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)
+        return metrics
 
     return step

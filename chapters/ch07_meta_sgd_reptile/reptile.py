@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from chapters.engine.functional import add_scaled, interpolate, values
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
@@ -183,23 +183,21 @@ def train_step(learner, optimizer, mapping, seed=0):
         seed: with the number of the step, the seed of the order of the minibatches.
     """
 
-    def distance(batch):
-        inputs, _ = batch
+    def gradient(tasks):
+        inputs, _ = tasks
         x, y = inputs["support_x"], inputs["support_y"]
         order = tf.stack([seed, tf.cast(optimizer.iterations, tf.int32)])
         adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, order)
         prediction = learner.predict_with(adapted, x)  # [task, support, out]
-        metrics = {"loss": learner.objective(y, prediction), **measures(y, prediction)}
-        # D(theta, theta'_i)^2 / 2, whose gradient is theta - theta'_i when theta'_i is held fixed
+        # No tape: nothing is differentiated through the inner loop.
         pairs = zip(values(learner.trainable_variables), adapted, strict=True)
-        squares = [(theta - end) ** 2 / 2 for theta, end in pairs]  # [task, ...]
-        return sum(tf.reduce_sum(s, tf.range(1, tf.rank(s))) for s in squares), metrics
+        moved = [tf.reduce_mean(theta - end, axis=0) for theta, end in pairs]
+        return moved, {"loss": learner.objective(y, prediction), **measures(y, prediction)}
 
     def step(batch):
-        variables = learner.trainable_variables
         # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta)
-        half, gradients, metrics = mean_gradient(distance, variables, batch, mapping)
-        apply_gradients(optimizer, half, gradients, variables)
+        moved, metrics = mean_over_tasks(gradient, batch, mapping)
+        apply_gradients(optimizer, metrics["loss"], moved, learner.trainable_variables)
         return metrics
 
     return step

@@ -8,11 +8,11 @@ The weights stand on top of another method's outer step, MAML's or Reptile's.
 import keras
 import tensorflow as tf
 
-from chapters.engine.errors import RunError
 from chapters.engine.functional import add_scaled
-from chapters.engine.mapping import MODES, map_tasks
+from chapters.engine.mapping import each_task
 from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.strategies import gather
 from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
 
@@ -158,14 +158,10 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         odd: that many tasks at the end of a batch are odd ones (``outliers``); the result then
             has the mean weight of these and of the others, and the smallest and the largest of
             the others.
-
-    Raises:
-        RunError: more than one device.
-        ValueError: unknown mapping.
     """
 
-    def directions(batch):
-        inputs, query_y = batch
+    def gradient(tasks):
+        inputs, query_y = tasks
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         theta = learner.theta(support_x, support_y)
         with tf.GradientTape() as tape:
@@ -175,47 +171,44 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
             losses = learner.objective(query_y, prediction)  # [task]
         # grad_theta L_Ti(f_theta'_i), apart for each task: each has its own copy of theta
         gradients = tape.gradient(losses, theta)
-        return _moved(theta, adapted), gradients, losses, measures(query_y, prediction)
+        return gradients, _moved(theta, adapted), {"loss": losses, **measures(query_y, prediction)}
 
     # theta <- theta - beta sum_i w_i grad_theta L_Ti(f_theta'_i)
-    return _weighted_step(directions, learner, optimizer, mapping, weigh, odd)
+    return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)
 
 
 def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
-    """The outer step with Reptile; arguments, result and errors as for ``maml_step``.
+    """The outer step with Reptile; arguments and result as for ``maml_step``.
 
     The queries only tell the loss. With ``keras.optimizers.SGD`` the learning rate is epsilon.
     """
 
-    def directions(batch):
-        inputs, query_y = batch
+    def gradient(tasks):
+        inputs, query_y = tasks
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         adapted = learner.adapt(support_x, support_y, learner.inner_steps)
         prediction = learner.predict_queries(adapted, inputs, True)  # [task, query, out]
         losses = learner.objective(query_y, prediction)  # [task]
         moved = _moved(learner.theta(support_x, support_y), adapted)
-        return moved, moved, losses, measures(query_y, prediction)
+        return moved, moved, {"loss": losses, **measures(query_y, prediction)}
 
     # theta <- theta + epsilon sum_i w_i (theta'_i - theta)
-    return _weighted_step(directions, learner, optimizer, mapping, weigh, odd)
+    return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)
 
 
-def _weighted_step(directions, learner, optimizer, mapping, weigh, odd):
-    _refuse_replicas()
-    if mapping not in MODES:
-        raise ValueError(f"mapping is {mapping!r}; it must be one of {', '.join(MODES)}")
-    of_tasks = directions if mapping == "batched" else _one_at_a_time(directions)
+def _weighted_step(gradient, learner, optimizer, mapping, weigh, odd):
+    """MAML's or Reptile's step, with the weights of this chapter instead of 1 / n."""
 
     def step(batch):
-        _refuse_replicas()
-        moved, vectors, losses, metrics = of_tasks(batch)  # all [task, ...]
+        gradients, moved, metrics = each_task(gradient, batch, mapping)  # all [task, ...]
+        gradients, moved = gather((gradients, moved))  # a task meets those of all devices
         w = weigh(_flat(moved))  # [task]
-        # The weighted sum of vectors, not of their sums over parameters (E8.2), and not divided by
-        # the number of tasks, for which w accounts (E8.3).
-        update = [tf.tensordot(w, v, 1) for v in vectors]
-        loss = tf.reduce_mean(losses)
-        apply_gradients(optimizer, loss, update, learner.trainable_variables)
-        return {"loss": loss, **tf.nest.map_structure(tf.reduce_mean, metrics), **_told(w, odd)}
+        # The weighted sum of gradients, not of their sums over parameters (E8.2), and not divided
+        # by the number of tasks, for which w accounts (E8.3).
+        update = [tf.tensordot(w, g, 1) for g in gradients]
+        metrics = tf.nest.map_structure(tf.reduce_mean, metrics)
+        apply_gradients(optimizer, metrics["loss"], update, learner.trainable_variables)
+        return {**metrics, **_told(w, odd)}
 
     return step
 
@@ -230,16 +223,6 @@ def _told(w, odd):
     return told
 
 
-def _one_at_a_time(function):
-    """``function`` of [task, ...] as a loop over tasks."""
-
-    def one(task):
-        results = function(tf.nest.map_structure(lambda x: x[None], task))
-        return tf.nest.map_structure(lambda x: x[0], results)
-
-    return lambda batch: map_tasks(one, batch)
-
-
 def _moved(theta, adapted):
     """g_i = theta - theta'_i: list of [task, ...]."""
     return [start - end for start, end in zip(theta, adapted, strict=True)]
@@ -248,11 +231,3 @@ def _moved(theta, adapted):
 def _flat(weights):
     """List of [task, ...] -> [task, parameter]."""
     return tf.concat([tf.reshape(w, [tf.shape(w)[0], -1]) for w in weights], axis=1)
-
-
-def _refuse_replicas():
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        raise RunError(
-            "Gradient agreement compares all tasks of a step, so they cannot be shared among "
-            "devices; use --strategy none."
-        )

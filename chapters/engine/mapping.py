@@ -1,14 +1,87 @@
-"""The gradient of a batch of tasks, in a named mode; and a function applied to each task.
+"""Scheduling of tasks: what a chapter computes for a batch, all at once or one task at a time.
 
-``sequential`` runs one task at a time inside the graph: the memory is that of one task, however
-many there are. ``batched`` runs all tasks at once: memory of all tasks. The numbers are the same.
-Which one is faster depends on the network: many small matrix products are better done at once,
-convolutions one task at a time (``python -m chapters.ch06_maml.benchmark``).
+A chapter writes a function of tasks [task, ...], with tape, prediction, loss and gradient. Here it
+is given all tasks of a batch (``batched``: memory of all) or one after the other inside the graph
+(``sequential``: memory of one, however many there are). The numbers are the same. Which one is
+faster depends on the network: many small matrix products are better done at once, convolutions one
+task at a time (``python -m chapters.ch06_maml.benchmark``).
+
+The outer update is a weighted sum of the gradients of tasks. Where all weights are 1 / n,
+``mean_over_tasks`` adds the gradients up as they come; where they depend on all tasks,
+``each_task`` keeps them apart and the chapter weighs them.
 """
 
 import tensorflow as tf
 
 MODES = ("sequential", "batched")
+
+
+def mean_over_tasks(gradient, tasks, mode: str = "sequential"):
+    """Mean over tasks of gradients and metrics.
+
+    Args:
+        gradient: tasks -> (gradients, metrics): the gradients of the mean loss of these tasks, None
+            for a variable that takes no part in it, and a dict of tensors [task].
+        tasks: structure of tensors [task, ...].
+        mode: one of ``MODES``.
+
+    Returns:
+        gradients, metrics (dict of scalars).
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    _check(mode)
+    if mode == "batched":
+        gradients, metrics = gradient(tasks)
+        return gradients, tf.nest.map_structure(tf.reduce_mean, metrics)
+
+    missing = []
+
+    def one(number):
+        task = tf.nest.map_structure(lambda x: tf.gather(x, [number]), tasks)  # [1, ...]
+        gradients, metrics = mean_over_tasks(gradient, task, "batched")
+        # A loop carries tensors only: the variables that no gradient reaches are left out.
+        missing[:] = [n for n, g in enumerate(gradients) if g is None]
+        return [g for g in gradients if g is not None], metrics
+
+    # The gradient of a task is added to the sum, so the intermediate results of one task can go:
+    # this keeps the memory constant. Two tasks may be under way at a time: their operations are
+    # too small to keep two cores busy.
+    count = tf.shape(tf.nest.flatten(tasks)[0])[0]
+    _, total = tf.while_loop(
+        lambda number, _: number < count,
+        lambda number, total: (number + 1, tf.nest.map_structure(tf.add, total, one(number))),
+        (tf.constant(1), one(0)),
+        parallel_iterations=2,
+    )
+    gradients, metrics = tf.nest.map_structure(lambda x: x / tf.cast(count, x.dtype), total)
+    for number in missing:
+        gradients.insert(number, None)
+    return gradients, metrics
+
+
+def each_task(function, tasks, mode: str = "sequential"):
+    """What ``function`` computes for each task, kept apart: a structure of tensors [task, ...].
+
+    Args:
+        function: tasks [task, ...] -> structure of tensors [task, ...], in which no task sees
+            another.
+        tasks: structure of tensors [task, ...].
+        mode: one of ``MODES``.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    _check(mode)
+    if mode == "batched":
+        return function(tasks)
+
+    def one(task):
+        results = function(tf.nest.map_structure(lambda x: x[None], task))
+        return tf.nest.map_structure(lambda x: x[0], results)
+
+    return map_tasks(one, tasks)
 
 
 def map_tasks(function, tasks):
@@ -25,49 +98,9 @@ def map_tasks(function, tasks):
     return tf.map_fn(function, tasks, fn_output_signature=signature, parallel_iterations=1)
 
 
-def mean_gradient(loss_of_tasks, variables, tasks, mode: str = "sequential"):
-    """Mean over tasks of loss, gradient and metrics.
-
-    Args:
-        loss_of_tasks: tasks -> (losses [task], metrics); metrics is a dict of tensors [task].
-        variables: what the gradient is taken of.
-        tasks: structure of tensors [task, ...].
-        mode: one of ``MODES``.
-
-    Returns:
-        loss (scalar), gradients (in the order of ``variables``, None where the loss does not depend
-        on one), metrics (dict of scalars).
-
-    Raises:
-        ValueError: unknown mode.
-    """
+def _check(mode):
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
-    if mode == "batched":
-        with tf.GradientTape() as tape:
-            losses, metrics = loss_of_tasks(tasks)  # [task]
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, variables)
-        return loss, gradients, tf.nest.map_structure(tf.reduce_mean, metrics)
-
-    def one(number):
-        task = tf.nest.map_structure(lambda x: tf.gather(x, [number]), tasks)  # [1, ...]
-        loss, gradients, metrics = mean_gradient(loss_of_tasks, variables, task, "batched")
-        # A loop carries tensors only: the variables that no gradient reaches are left out.
-        return loss, {n: g for n, g in enumerate(gradients) if g is not None}, metrics
-
-    # The gradient of a task is added to the sum, so the intermediate results of one task can go:
-    # this keeps the memory constant. Two tasks may be under way at a time: their operations are
-    # too small to keep two cores busy.
-    count = tf.shape(tf.nest.flatten(tasks)[0])[0]
-    _, total = tf.while_loop(
-        lambda number, _: number < count,
-        lambda number, total: (number + 1, tf.nest.map_structure(tf.add, total, one(number))),
-        (tf.constant(1), one(0)),
-        parallel_iterations=2,
-    )
-    loss, reached, metrics = tf.nest.map_structure(lambda x: x / tf.cast(count, x.dtype), total)
-    return loss, [reached.get(number) for number in range(len(variables))], metrics
 
 
 def _result_of(function, task):

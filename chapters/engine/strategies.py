@@ -66,6 +66,17 @@ def share(batch, strategy: tf.distribute.Strategy):
     return tf.nest.map_structure(part, batch)
 
 
+def gather(tensors):
+    """Tensors [task, ...] of this replica -> the same of all replicas, in the order of the batch.
+
+    For an outer step in which tasks are weighed against each other; call inside ``strategy.run``.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return tensors
+    replica = tf.distribute.get_replica_context()
+    return tf.nest.map_structure(lambda x: replica.all_gather(x, axis=0), tensors)
+
+
 def averages(model, strategy: tf.distribute.Strategy) -> list:
     """Variables of ``model`` to be averaged over the replicas after each step: moving averages.
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.engine.functional import add_scaled, call_with
-from chapters.engine.mapping import MODES, map_tasks, mean_gradient
+from chapters.engine.mapping import MODES, each_task, map_tasks, mean_over_tasks
 from chapters.engine.per_task import call_tasks, copies
 
 
@@ -67,6 +67,18 @@ def loss_of_tasks_of(model):
     return loss_of_tasks
 
 
+def gradient_of(loss_of_tasks, variables):
+    """What a chapter writes: tape, loss, gradient of the tasks' mean loss."""
+
+    def gradient(batch):
+        with tf.GradientTape() as tape:
+            losses, metrics = loss_of_tasks(batch)
+            loss = tf.reduce_mean(losses)
+        return tape.gradient(loss, variables), {"loss": losses, **metrics}
+
+    return gradient
+
+
 def python_loop(task_loss, variables, batch):
     """Losses, metrics and gradients of each task, one after the other, eagerly."""
     count = len(next(iter(batch.values())))
@@ -95,13 +107,14 @@ def test_map_tasks_equals_a_python_loop(graph):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_mean_gradient_equals_a_python_loop(mode, count):
+def test_the_mean_over_tasks_equals_a_python_loop(mode, count):
     model, batch = network(), tasks(count)
-    loss_of_tasks, variables = loss_of_tasks_of(model), model.trainable_variables
-    run = tf.function(lambda batch: mean_gradient(loss_of_tasks, variables, batch, mode))
-    loss, gradients, metrics = run(batch)
+    variables = model.trainable_variables
+    gradient = gradient_of(loss_of_tasks_of(model), variables)
+    run = tf.function(lambda batch: mean_over_tasks(gradient, batch, mode))
+    gradients, metrics = run(batch)
     losses, expected_metrics, expected = python_loop(task_loss_of(model), variables, batch)
-    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+    np.testing.assert_allclose(metrics.pop("loss"), np.mean(losses), rtol=1e-5)
     for number, gradient in enumerate(gradients):
         mean = np.mean([g[number] for g in expected], axis=0)
         np.testing.assert_allclose(gradient, mean, rtol=1e-4, atol=1e-6)
@@ -112,14 +125,14 @@ def test_mean_gradient_equals_a_python_loop(mode, count):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_no_retracing_after_the_first_call(mode):
-    loss_of_tasks = loss_of_tasks_of(network())
+    gradient = gradient_of(loss_of_tasks_of(network()), [])
     traces = []
 
     def counted(batch):
         traces.append(1)
-        return loss_of_tasks(batch)
+        return gradient(batch)
 
-    step = tf.function(lambda batch: mean_gradient(counted, [], batch, mode)[0])
+    step = tf.function(lambda batch: mean_over_tasks(counted, batch, mode)[1])
     step(tasks())
     warm = len(traces)
     for _ in range(3):
@@ -132,14 +145,27 @@ def test_no_retracing_after_the_first_call(mode):
 def test_a_variable_outside_the_loss_gets_no_gradient(mode):
     """None comes back in both modes, for ``apply_gradients`` to name the variable."""
     used, unused, tasks = tf.Variable(2.0), tf.Variable(3.0), tf.constant([1.0, 2.0])
-    _, gradients, _ = mean_gradient(lambda x: (used * x, {}), [unused, used], tasks, mode)
+    gradient = gradient_of(lambda x: (used * x, {}), [unused, used])
+    gradients, _ = mean_over_tasks(gradient, tasks, mode)
     assert gradients[0] is None
     assert float(gradients[1]) == 1.5
 
 
-def test_an_unknown_mode_is_refused():
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_kept_apart_is_that_of_each_task(mode):
+    model, batch = network(), tasks()
+    loss_of_tasks = loss_of_tasks_of(model)
+    losses, metrics = tf.function(lambda batch: each_task(loss_of_tasks, batch, mode))(batch)
+    expected, expected_metrics, _ = python_loop(task_loss_of(model), [], batch)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(value, [m[name] for m in expected_metrics], rtol=1e-5)
+
+
+@pytest.mark.parametrize("schedule", [mean_over_tasks, each_task])
+def test_an_unknown_mode_is_refused(schedule):
     with pytest.raises(ValueError, match="'vectorized'.*sequential, batched"):
-        mean_gradient(lambda x: (x, {}), [], tf.ones([2]), "vectorized")
+        schedule(lambda x: ([x], {}), tf.ones([2]), "vectorized")
 
 
 MEMORY = """
@@ -147,19 +173,21 @@ import re, sys
 from pathlib import Path
 import chapters
 import tensorflow as tf
-from chapters.engine.mapping import mean_gradient
+from chapters.engine.mapping import mean_over_tasks
 
 weight = tf.Variable(tf.ones([256, 256]) / 256)
 
-def loss_of_tasks(x):
-    for _ in range(20):  # 20 intermediate results of 2 MB each are kept for a task's gradient
-        x = tf.tanh(x @ weight)
-    return tf.reduce_mean(x, axis=[1, 2]), {}
+def gradient(x):
+    with tf.GradientTape() as tape:
+        for _ in range(20):  # 20 intermediate results of 2 MB each are kept for a task's gradient
+            x = tf.tanh(x @ weight)
+        loss = tf.reduce_mean(x)
+    return tape.gradient(loss, [weight]), {}
 
 @tf.function
 def step(count):
     tasks = tf.ones([count, 2048, 256])
-    return mean_gradient(loss_of_tasks, [weight], tasks, sys.argv[1])
+    return mean_over_tasks(gradient, tasks, sys.argv[1])
 
 def peak():
     # Not ru_maxrss: a process inherits that of the one that started it.
