@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from chapters.ch06_maml.adversarial import fgsm
 from chapters.ch06_maml.maml import MAML
+from chapters.engine.evaluation import measures
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.objectives import measures
 from chapters.engine.update import apply_gradients
 
 PAIRINGS = ("crossed", "parallel")

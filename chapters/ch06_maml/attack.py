@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     options = {name: options_of(run) for name, run in runs.items()}
     where = {"data_root": config.data_root, "offline": config.offline}
     data, _ = images.load(dataclasses.replace(options["MAML"], **where))
-    learners = {name: trained(runs[name], options[name], data.image_shape, name) for name in runs}
+    learners = {name: trained(runs[name], options[name], name) for name in runs}
     folder = RunFolder.open(config, __spec__.name, device)
     print(f"Device: {device}. Run folder: {folder.path}.")
 
@@ -99,7 +99,7 @@ def options_of(run: Path) -> OmniglotConfig:
         ) from error
 
 
-def trained(run: Path, options: OmniglotConfig, image_shape, name: str):
+def trained(run: Path, options: OmniglotConfig, name: str):
     """The learner of a run with its weights.
 
     Raises:
@@ -107,7 +107,7 @@ def trained(run: Path, options: OmniglotConfig, image_shape, name: str):
     """
     if options.method != name.lower():
         raise RunError(f"{run} is a run of {options.method}, expected one of {name.lower()}.")
-    learner = train_omniglot.build(options, image_shape).learner
+    learner = train_omniglot.build_learner(options)
     try:
         learner.load_weights(run / "model.weights.h5")
     except (OSError, ValueError) as error:

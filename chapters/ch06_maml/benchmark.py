@@ -17,16 +17,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.ch06_maml import maml, peers, train_sine
+from chapters.ch06_maml import maml, networks, peers, train_sine
+from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import script, timing
 from chapters.engine.configuration import build
 from chapters.engine.errors import ConfigError
 from chapters.engine.loop import Loop
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy
 from chapters.engine.runs import RunFolder
-from chapters.experiments import networks, sine
+from chapters.experiments import sine
 
 PER_CALL = 100  # sine steps in one graph call
 WAY, SIZE, FILTERS = 5, 28, 64
@@ -84,12 +84,13 @@ def sine_table(repeats: int) -> None:
     turns = InTurns()
     with tempfile.TemporaryDirectory() as folder:
         config = dataclasses.replace(config, run=str(Path(folder) / "run"))
-        method = train_sine.build(config)
+        learner = train_sine.build_learner(config)
+        optimizer = sine.outer_optimizer(config, learner.trainable_variables)
         Loop(
-            method.step,
+            maml.train_step(learner, optimizer, "batched"),
             sine.sampler(config, 0, points, points, tasks),
-            model=method.learner,
-            optimizer=method.optimizer,
+            model=learner,
+            optimizer=optimizer,
             run=RunFolder.open(config, "chapters.ch06_maml.train_sine"),
             steps=PER_CALL * (repeats + 1),
             steps_per_epoch=PER_CALL * (repeats + 1),
@@ -107,7 +108,7 @@ def sine_table(repeats: int) -> None:
 
 def eager_loop(config):
     """What much public code does: every operation on its own, one task after the other."""
-    learner = train_sine.build(config).learner
+    learner = train_sine.build_learner(config)
     optimizer = keras.optimizers.Adam(config.learning_rate)
     optimizer.build(learner.trainable_variables)
     step = maml.train_step(learner, optimizer, "batched")

@@ -12,8 +12,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from chapters.engine.evaluation import measures
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
@@ -30,7 +30,7 @@ class CAML(keras.Model):
         network: Keras model with a ``context_size``, called as ``network(x, phi, normalise_by)``:
             x [task, item, ...], phi [task, context] -> [task, item, out]; such as ``ContextInputs``
             or ``FiLM``.
-        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        objective: (y, prediction) -> loss [task], see ``losses``.
         inner_rate: alpha.
         inner_steps: inner steps in training.
         test_steps: inner steps otherwise; as in training when None.

@@ -9,9 +9,9 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
+from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
@@ -26,7 +26,7 @@ class MAML(keras.Model):
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
-        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        objective: (y, prediction) -> loss [task], see ``losses``.
         inner_rate: alpha.
         inner_steps: inner steps in training; 0 is joint training.
         test_steps: inner steps otherwise; as in training when None.

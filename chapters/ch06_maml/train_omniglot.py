@@ -7,50 +7,81 @@ python -m chapters.ch06_maml.train_omniglot --data FOLDER         # your own cla
 
 import keras
 
-from chapters.ch06_maml import adml, caml, maml
+from chapters.ch06_maml import adml, caml, maml, networks
+from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import PUBLISHED, SCRIPTS
-from chapters.engine import configuration, script
-from chapters.engine.objectives import cross_entropy
+from chapters.engine import configuration, script, strategies
+from chapters.engine.export import adapt_and_predict, export_run, first_task
+from chapters.engine.runs import RunFolder
 from chapters.experiments import adaptation, images
-from chapters.experiments.adaptation import Method
 from chapters.experiments.options import outer_rate
+
+OUTER_STEPS = {"maml": maml.train_step, "adml": adml.train_step, "caml": caml.train_step}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_omniglot"], argv)
-    adaptation.run(config, __spec__.name, build, PUBLISHED)
+    device = script.prepare(config.seed)
+    strategy = strategies.make(config.strategy)
+
+    # Data: classes are split first, tasks are drawn from one split each.
+    data, config = adaptation.load(config)
+    training, validation, tests = adaptation.samplers(data, config)
+    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {run.path}.", images.describe(data, config), sep="\n")
+
+    # Learner: a network, how it adapts, and how its first weights are learned.
+    with strategy.scope():
+        learner = build_learner(config)
+        optimizer = keras.optimizers.Adam(outer_rate(config))
+        optimizer.build(learner.trainable_variables)
+    step = OUTER_STEPS[config.method](learner, optimizer, adaptation.mapping(config))
+    name = name_of(config)
+    print(f"{name}: {learner.count_params()} parameters, {learner.describe_rate()}.")
+
+    # Training.
+    tasks = training, validation
+    loop = adaptation.loop(step, learner, optimizer, *tasks, run, config, strategy)
+    history = loop()
+    run.weights(learner)
+
+    # Test, beside the network as it was before.
+    untrained = build_learner(config)
+    results = adaptation.test(name, learner, untrained, tests, data, config, PUBLISHED)
+    curves = adaptation.accuracy_by_steps(learner, tests, config)
+    run.metrics(name, results, learner, loop, accuracy_by_steps=curves)
+    adaptation.draw(run, history, learner, curves, data, config)
+    print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(images.example(data, config, query=5).inputs)
+    export_run(run, {"serve": (adapt_and_predict(learner), task)})
 
 
-def build(config, image_shape) -> Method:
-    """The learner of ``--method``, its optimizer and its training step."""
-    if config.method == "caml":
-        network = caml.image_network(image_shape, config.way, config.context, config.filters)
-    else:
-        network = adaptation.network(config, image_shape)
+def build_learner(config, decision=None):
+    """The learner of the options, not trained."""
     shared = {
         "inner_steps": config.inner_steps,
         "test_steps": config.test_steps,
         "first_order": config.first_order,
         "batch_norm": config.batch_norm,
     }
+    network = build_network(config)
     if config.method == "caml":
-        learner, module = caml.CAML(network, cross_entropy, config.inner_rate, **shared), caml
-    elif config.method == "adml":
+        return caml.CAML(network, cross_entropy, config.inner_rate, **shared)
+    if config.method == "adml":
         attack = {"epsilon": config.epsilon, "pairing": config.pairing}
-        learner = adml.ADML(network, cross_entropy, config.inner_rate, **attack, **shared)
-        module = adml
-    else:
-        learner, module = maml.MAML(network, cross_entropy, config.inner_rate, **shared), maml
-    optimizer = keras.optimizers.Adam(outer_rate(config))
-    optimizer.build(learner.trainable_variables)
-    step = module.train_step(learner, optimizer, adaptation.mapping(config))
-    return Method(name_of(config), learner, optimizer, step)
+        return adml.ADML(network, cross_entropy, config.inner_rate, **attack, **shared)
+    return maml.MAML(network, cross_entropy, config.inner_rate, **shared)
 
 
-def build_learner(config, decision=None):
-    """The learner of the options, not trained."""
-    return build(config, images.item_shape(config)).learner
+def build_network(config):
+    """The network of the options, with its first weights."""
+    shape = images.item_shape(config)
+    if config.method == "caml":
+        return caml.image_network(shape, config.way, config.context, config.filters)
+    if config.network == "dense4":
+        return networks.dense4(shape, config.way)
+    return networks.conv4(shape, config.way, config.filters)
 
 
 def name_of(config) -> str:

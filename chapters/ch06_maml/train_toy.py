@@ -7,36 +7,51 @@ python -m chapters.ch06_maml.train_toy --as-printed       # the book's labels: n
 
 import keras
 
-from chapters.ch06_maml import adml, maml
+from chapters.ch06_maml import adml, maml, networks
+from chapters.ch06_maml.losses import binary_cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import configuration, script
-from chapters.engine.objectives import binary_cross_entropy
+from chapters.engine.runs import RunFolder
 from chapters.experiments import toy
-from chapters.experiments.adaptation import Method
 from chapters.experiments.options import outer_rate
+
+OUTER_STEPS = {"maml": maml.train_step, "adml": adml.train_step}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_toy"], argv)
-    toy.run(config, __spec__.name, build)
+    device = script.prepare(config.seed)
+    training, validation, test = toy.samplers(config)
+    run = RunFolder.open(config, __spec__.name, device)
+    print(f"Device: {device}. Run folder: {run.path}.", toy.describe(config), sep="\n")
 
-
-def build(config) -> Method:
-    """The learner of ``--method``, its optimizer and its training step."""
-    shared = {"inner_steps": config.inner_steps, "test_steps": config.test_steps}
-    network, rate = toy.network(), config.inner_rate
-    if config.method == "adml":
-        attack = {"epsilon": config.epsilon, "pairing": config.pairing}
-        learner = adml.ADML(network, binary_cross_entropy, rate, **attack, **shared)
-        name, module = "ADML", adml
-    else:
-        learner = maml.MAML(network, binary_cross_entropy, rate, **shared)
-        name, module = "MAML", maml
+    # Learner: a single layer, how it adapts, and how its first weights are learned.
+    learner, untrained = build_learner(config), build_learner(config)
     optimizer = keras.optimizers.Adam(outer_rate(config))
     optimizer.build(learner.trainable_variables)
-    step = module.train_step(learner, optimizer, toy.mapping(config))
-    return Method(name, learner, optimizer, step)
+    step = OUTER_STEPS[config.method](learner, optimizer, toy.mapping(config))
+
+    # Training prints the book's lines; the test is on fresh tasks, which the book leaves out.
+    loop = toy.loop(step, learner, optimizer, training, validation, run, config)
+    history = loop()
+    run.weights(learner)
+    name = config.method.upper()
+    scores = toy.test({name: learner, "random weights": untrained}, test, config)
+    print(toy.table(*scores, config))
+    run.metrics(name, toy.rows(*scores, config), learner, loop)
+    run.figure("learning_curve", toy.learning_curve(history))
+    print(f"Weights, metrics and pictures are in {run.path}.")
+
+
+def build_learner(config):
+    """The learner of the options, not trained."""
+    network = networks.logistic_layer(toy.DIM)
+    shared = {"inner_steps": config.inner_steps, "test_steps": config.test_steps}
+    if config.method == "adml":
+        attack = {"epsilon": config.epsilon, "pairing": config.pairing}
+        return adml.ADML(network, binary_cross_entropy, config.inner_rate, **attack, **shared)
+    return maml.MAML(network, binary_cross_entropy, config.inner_rate, **shared)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.evaluation import measures
 from chapters.engine.functional import values
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
@@ -29,7 +29,7 @@ class MetaSGD(keras.Model):
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
-        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        objective: (y, prediction) -> loss [task], see ``losses``.
         rate: where all rates start; drawn from ``FIRST_RATE`` with Keras' random seed when None.
         inner_steps: inner steps in training, with the same rates at each; one in the paper.
         test_steps: inner steps otherwise; as in training when None.

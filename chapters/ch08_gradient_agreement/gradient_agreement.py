@@ -8,9 +8,9 @@ The weights stand on top of another method's outer step, MAML's or Reptile's.
 import keras
 import tensorflow as tf
 
+from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled
 from chapters.engine.mapping import each_task
-from chapters.engine.objectives import measures
 from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.strategies import gather
 from chapters.engine.support import check_support
@@ -56,7 +56,7 @@ class GradientAgreement(keras.Model):
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
-        objective: (y, prediction) -> loss [task], see ``chapters.engine.objectives``.
+        objective: (y, prediction) -> loss [task], see ``losses``.
         inner_rate: alpha.
         inner_steps: inner steps in training.
         test_steps: inner steps otherwise; as in training when None.

@@ -5,30 +5,63 @@ python -m chapters.ch08_gradient_agreement.train_omniglot --preset ga_maml_5way 
 python -m chapters.ch08_gradient_agreement.train_omniglot --data FOLDER          # class folders
 """
 
-from chapters.ch08_gradient_agreement import methods
+from chapters.ch08_gradient_agreement import learners, networks
+from chapters.ch08_gradient_agreement.losses import cross_entropy
 from chapters.ch08_gradient_agreement.presets import SCRIPTS
-from chapters.engine import configuration, script
-from chapters.engine.objectives import cross_entropy
+from chapters.engine import configuration, script, strategies
+from chapters.engine.export import adapt_and_predict, export_run, first_task
+from chapters.engine.runs import RunFolder
 from chapters.experiments import adaptation, images
-from chapters.experiments.adaptation import Method
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_omniglot"], argv)
-    methods.check(config)
-    adaptation.run(config, __spec__.name, build, published={})
+    learners.check(config)
+    device = script.prepare(config.seed)
+    strategy = strategies.make(config.strategy)
 
+    # Data: classes are split first, tasks are drawn from one split each; odd ones to train on only.
+    data, config = adaptation.load(config)
+    training, validation, tests = adaptation.samplers(data, config)
+    training = learners.training_tasks(config, training)
+    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {run.path}.", images.describe(data, config), sep="\n")
 
-def build(config, image_shape) -> Method:
-    """The learner, its optimizer and its training step."""
-    network, mapping = adaptation.network(config, image_shape), adaptation.mapping(config)
-    return methods.make(config, network, cross_entropy, methods.optimizer(config), mapping)
+    # Learner: a network, how it adapts, and how its first weights are learned.
+    with strategy.scope():
+        learner = build_learner(config)
+        optimizer = learners.outer_optimizer(config, learner.trainable_variables)
+    step = learners.outer_step(config, learner, optimizer, adaptation.mapping(config))
+    name = learners.name_of(config)
+    print(f"{name}: {learner.count_params()} parameters, {learner.describe_rate()}.")
+
+    # Training.
+    tasks = training, validation
+    loop = adaptation.loop(step, learner, optimizer, *tasks, run, config, strategy)
+    history = loop()
+    run.weights(learner)
+
+    # Test, beside the network as it was before.
+    untrained = build_learner(config)
+    results = adaptation.test(name, learner, untrained, tests, data, config)
+    curves = adaptation.accuracy_by_steps(learner, tests, config)
+    run.metrics(name, results, learner, loop, accuracy_by_steps=curves)
+    adaptation.draw(run, history, learner, curves, data, config)
+    learners.draw(run, history, learner, training, config)
+    print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(images.example(data, config, query=5).inputs)
+    export_run(run, {"serve": (adapt_and_predict(learner), task)})
 
 
 def build_learner(config, decision=None):
     """The learner of the options, not trained."""
-    return build(config, images.item_shape(config)).learner
+    shape = images.item_shape(config)
+    if config.network == "dense4":
+        network = networks.dense4(shape, config.way)
+    else:
+        network = networks.conv4(shape, config.way, config.filters)
+    return learners.build(config, network, cross_entropy, config.batch_norm)
 
 
 if __name__ == "__main__":

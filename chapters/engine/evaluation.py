@@ -60,6 +60,15 @@ def accuracy(query_y, prediction):
     return tf.reduce_mean(tf.cast(hit, tf.float32), axis=-1)  # [task]
 
 
+def measures(y, prediction) -> dict[str, tf.Tensor]:
+    """What people read beside the loss, per task: accuracy for labels, nothing for numbers."""
+    if not y.dtype.is_integer:
+        return {}
+    if prediction.shape[-1] == 1:  # the logit of the second of two classes
+        prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
+    return {"accuracy": accuracy(y, prediction)}
+
+
 def interval95(values) -> float:
     """Half the width of the 95 % interval of the mean: 1.96 s / sqrt(n); 0 for a single value."""
     values = np.asarray(values, np.float64)

@@ -38,6 +38,24 @@ def adapt_and_predict(learner) -> Callable:
     return serve
 
 
+def first_task(inputs: dict) -> dict:
+    """The first task of a batch, without the task axis: what an exported learner is given."""
+    return {name: x[0] for name, x in inputs.items()}
+
+
+def export_run(run, endpoints: dict[str, tuple]) -> None:
+    """Write the SavedModel that ``--export`` asks for, and say so; nothing without the option.
+
+    Args:
+        run: folder of the run.
+        endpoints: as for ``export``.
+    """
+    folder = run.config.export
+    if folder and run.chief:
+        difference = export(folder, endpoints)
+        print(f"SavedModel in {folder}; largest difference from Python {difference:.1e}.")
+
+
 def export(folder: str | Path, endpoints: dict[str, tuple]) -> float:
     """Write a SavedModel with one signature per endpoint, and compare it with Python.
 

@@ -87,6 +87,28 @@ class RunFolder:
         if self.chief:
             files.write_json(self.path / name, data)
 
+    def metrics(self, method: str, results: list[dict], learner, loop, **more) -> None:
+        """Write ``metrics.json``.
+
+        Args:
+            method: name of what was trained.
+            results: one row per figure, with the conditions it was measured under.
+            learner: trained.
+            loop: that trained it.
+            more: what a script adds.
+        """
+        self.json(
+            "metrics.json",
+            {
+                "method": method,
+                "results": results,
+                **more,
+                "parameters": learner.count_params(),
+                "steps": loop.step,
+                "train_seconds": round(loop.seconds, 1),
+            },
+        )
+
     def weights(self, model) -> None:
         """Write ``model.weights.h5``; a temporary name first, so that it is whole or absent."""
         if not self.chief:

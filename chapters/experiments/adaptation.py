@@ -1,54 +1,24 @@
-"""Train and test a learner that adapts to images by gradient steps.
+"""Learners that adapt to images by gradient steps: tasks, loop, test and pictures.
 
-The chapter builds the learner and says how it learns; here are data, loop, tests and pictures, the
-same for every method. Each test is made twice: with the support set's batch-norm statistics, where
-no query knows of another (honest), and with those of the queries (transductive), as most papers.
+Each test is made twice: with the support set's batch-norm statistics, where no query knows of
+another (honest), and with those of the queries (transductive), as most papers.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
 
-import keras
-
-from chapters.engine import script, strategies
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator
-from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.support import explain_divergence
-from chapters.experiments import images, networks, pictures
+from chapters.experiments import images, pictures
 from chapters.experiments.options import AdaptationOptions
 
 REGIMES = ("support", "transductive")
 CURVE_EPISODES = 100  # of what is shown beside the result
 UNTRAINED = "untrained network, adapted"
-
-
-class Method(NamedTuple):
-    """What a chapter builds: a learner and the step that trains it."""
-
-    name: str  # as in tables
-    learner: keras.Model
-    optimizer: keras.Optimizer  # built
-    step: Callable  # batch -> metrics
-    pictures: dict[str, Callable] = {}  # name -> function that draws a figure of its own
-    training_pictures: dict[str, Callable] = {}  # the same of (rows of the loop, training tasks)
-    corrupt: Callable | None = None  # sampler -> sampler that spoils some of the training tasks
-
-    def training_tasks(self, sampler):
-        """The tasks this method is trained on."""
-        return self.corrupt(sampler) if self.corrupt else sampler
-
-
-def network(config: AdaptationOptions, image_shape) -> keras.Sequential:
-    """The network that every method starts from."""
-    if config.network == "dense4":
-        return networks.dense4(image_shape, config.way)
-    return networks.conv4(image_shape, config.way, config.filters)
 
 
 def mapping(config: AdaptationOptions) -> str:
@@ -57,121 +27,12 @@ def mapping(config: AdaptationOptions) -> str:
     return fastest if config.mapping == "auto" else config.mapping
 
 
-def run(
-    config: AdaptationOptions,
-    script_name: str,
-    build: Callable[[AdaptationOptions, tuple], Method],
-    published: dict[str, dict[str, dict[str, float]]],
-) -> None:
-    """The whole experiment, from data to pictures.
-
-    Args:
-        config: options of the run.
-        script_name: module name of the script.
-        build: (options, image shape) -> Method; also called for an untrained one to compare with.
-        published: method -> batch-norm regime -> column -> the paper's figure in %.
+def load(config: AdaptationOptions):
+    """Data, and options that fit it: the network has one output per class, so ways must agree.
 
     Raises:
-        ConfigError, DataError, RunError: options, data, or a training that diverges.
+        ConfigError, DataError: options or data that do not fit.
     """
-    device = script.prepare(config.seed)
-    strategy = strategies.make(config.strategy)
-    data, config = _load(config)
-    tasks = 1 if mapping(config) == "sequential" else 5
-    training, validation, tests = images.samplers(data, config, config.way, tasks)
-    folder = RunFolder.open(config, script_name, device, strategies.is_chief(config.strategy))
-    print(f"Device: {device}. Run folder: {folder.path}.", images.describe(data, config), sep="\n")
-
-    with strategy.scope():
-        method = build(config, data.image_shape)
-    learner, training = method.learner, method.training_tasks(training)
-    print(f"{method.name}: {learner.count_params()} parameters, {learner.describe_rate()}.")
-    validate = evaluator(learner, validation, config.validation_episodes, config, config.batch_norm)
-    loop = Loop(
-        method.step,
-        training,
-        model=learner,
-        optimizer=method.optimizer,
-        run=folder,
-        steps=config.steps,
-        steps_per_epoch=config.steps_per_epoch,
-        steps_per_call=config.steps_per_call,
-        validate=lambda: {"accuracy": validate().mean},
-        monitor="val_accuracy" if config.train_split == "train" else "",
-        patience=config.patience,
-        strategy=strategy,
-        explain=functools.partial(explain_divergence, learner, training),
-    )
-    history = loop()
-    folder.weights(learner)
-
-    untrained = build(config, data.image_shape).learner
-    contenders = {UNTRAINED: untrained, method.name: learner}
-    as_published = data.name == "omniglot" and images.TEST_SPLIT[config.train_split] == "test"
-    rows, figures = [], published if as_published else {}
-    for regime in REGIMES:
-        scores = _scores(contenders, tests, config, regime)
-        papers = {f"{name}, published": by[regime] for name, by in figures.items() if regime in by}
-        shown = {paper: values for paper, values in papers.items() if method.name in paper}
-        print(images.table(scores, shown, data, config))
-        same = {name: by.get(regime, {}) for name, by in figures.items()}
-        rows += images.rows(scores, same, data, config)
-    curves = _curves(learner, next(iter(tests.values())), config)
-    folder.json(
-        "metrics.json",
-        {
-            "method": method.name,
-            "results": rows,
-            "accuracy_by_steps": curves,
-            "parameters": learner.count_params(),
-            "steps": loop.step,
-            "train_seconds": round(loop.seconds, 1),
-        },
-    )
-    task = images.example(data, config, query=5)
-    folder.figure("learning_curve", learning_curve(history))
-    folder.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
-    folder.figure("episode", pictures.episode(learner, task))
-    for name, draw in method.pictures.items():
-        folder.figure(name, draw())
-    for name, draw in method.training_pictures.items():
-        folder.figure(name, draw(history, training))
-    print(f"Weights, metrics and pictures are in {folder.path}.")
-    if config.export and folder.chief:
-        one = {name: x[0] for name, x in task.inputs.items()}
-        difference = export(config.export, {"serve": (adapt_and_predict(learner), one)})
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
-
-
-def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:
-    """Rows of the test of a learner that adapts by gradient steps, as asked; honest by default.
-
-    Raises:
-        ConfigError, DataError: what is asked does not fit the learner or the data.
-    """
-    asked.check("the network has an output for each class", way=(config.way,))
-    asked.check("its batch norm keeps no averages", batch_norm=REGIMES)
-    data, config, column = images.as_asked(config, asked)
-    tasks = 1 if mapping(config) == "sequential" else 5
-    sampler = images.test_sampler(data, config, column, tasks)
-    regime = asked.batch_norm or "support"
-    score = evaluator(learner, sampler, asked.episodes, config, regime)()
-    return images.rows({"": {column: score}}, {}, data, config)
-
-
-def evaluator(learner, sampler, episodes, config, regime, steps=None) -> Evaluator:
-    """Accuracy after ``steps`` inner steps (those of a test when None) in a batch-norm regime."""
-
-    def predict(inputs):
-        weights = learner.adapt(inputs["support_x"], inputs["support_y"], steps)
-        support_x = inputs["support_x"] if regime == "support" else None
-        return learner.predict_with(weights, inputs["query_x"], support_x)
-
-    return Evaluator(predict, sampler, episodes, regime)
-
-
-def _load(config: AdaptationOptions):
-    """Data, and options that fit it: the network has one output per class, so ways must agree."""
     data, config = images.load(config)
     if config.data not in images.SETS:
         smallest = min(len(data.classes(split)) for split in ("train", "val", "test"))
@@ -186,6 +47,100 @@ def _load(config: AdaptationOptions):
     return data, config
 
 
+def samplers(data, config: AdaptationOptions):
+    """Training, validation and test tasks: see ``images.samplers``."""
+    return images.samplers(data, config, config.way, _tasks_at_once(config))
+
+
+def loop(train_step, learner, optimizer, training, validation, run, config, strategy) -> Loop:
+    """The loop of a training; validation classes choose the weights to keep.
+
+    Args:
+        train_step: of the chapter.
+        learner: has ``adapt`` and ``predict_with``.
+        optimizer: built.
+        training, validation: tasks.
+        run: folder of the run.
+        config: options of the run.
+        strategy: of the run.
+    """
+    validate = evaluator(learner, validation, config.validation_episodes, config.batch_norm)
+    return Loop(
+        train_step,
+        training,
+        model=learner,
+        optimizer=optimizer,
+        run=run,
+        steps=config.steps,
+        steps_per_epoch=config.steps_per_epoch,
+        steps_per_call=config.steps_per_call,
+        validate=lambda: {"accuracy": validate().mean},
+        monitor="val_accuracy" if config.train_split == "train" else "",
+        patience=config.patience,
+        strategy=strategy,
+        explain=functools.partial(explain_divergence, learner, training),
+    )
+
+
+def test(name: str, learner, untrained, tests, data, config, published=None) -> list[dict]:
+    """Print the tests in both batch-norm regimes; rows of ``metrics.json``.
+
+    Args:
+        name: of the method.
+        learner: trained.
+        untrained: the same with its first weights.
+        tests: column -> tasks.
+        data: what they are drawn from.
+        config: options of the run.
+        published: method -> batch-norm regime -> column -> the paper's figure in %.
+    """
+    contenders = {UNTRAINED: untrained, name: learner}
+    as_published = data.name == "omniglot" and images.TEST_SPLIT[config.train_split] == "test"
+    figures = published if as_published and published else {}
+    rows = []
+    for regime in REGIMES:
+        scores = _scores(contenders, tests, config, regime)
+        measured = {method: by[regime] for method, by in figures.items() if regime in by}
+        papers = {f"{method}, published": by for method, by in measured.items() if name in method}
+        print(images.table(scores, papers, data, config))
+        rows += images.rows(scores, measured, data, config)
+    return rows
+
+
+def draw(run: RunFolder, history, learner, curves: dict, data, config) -> None:
+    """Learning curve, accuracy against inner steps, and a test episode with its answers."""
+    task = images.example(data, config, query=5)
+    run.figure("learning_curve", learning_curve(history))
+    run.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
+    run.figure("episode", pictures.episode(learner, task))
+
+
+def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:
+    """Rows of the test of a learner that adapts by gradient steps, as asked; honest by default.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    asked.check("the network has an output for each class", way=(config.way,))
+    asked.check("its batch norm keeps no averages", batch_norm=REGIMES)
+    data, config, column = images.as_asked(config, asked)
+    sampler = images.test_sampler(data, config, column, _tasks_at_once(config))
+    regime = asked.batch_norm or "support"
+    score = evaluator(learner, sampler, asked.episodes, regime)()
+    return images.rows({"": {column: score}}, {}, data, config)
+
+
+def evaluator(learner, sampler, episodes, regime, steps=None) -> Evaluator:
+    """Accuracy after ``steps`` inner steps (those of a test when None) in a batch-norm regime."""
+
+    def predict(inputs):
+        weights = learner.adapt(inputs["support_x"], inputs["support_y"], steps)
+        support_x = inputs["support_x"] if regime == "support" else None
+        return learner.predict_with(weights, inputs["query_x"], support_x)
+
+    return Evaluator(predict, sampler, episodes, regime)
+
+
 def _scores(contenders, tests, config, regime):
     def episodes(name):
         few = min(CURVE_EPISODES, config.test_episodes)
@@ -193,21 +148,25 @@ def _scores(contenders, tests, config, regime):
 
     return {
         name: {
-            column: evaluator(learner, sampler, episodes(name), config, regime)()
+            column: evaluator(learner, sampler, episodes(name), regime)()
             for column, sampler in tests.items()
         }
         for name, learner in contenders.items()
     }
 
 
-def _curves(learner, sampler, config) -> dict[str, list]:
-    """Accuracy after 0, 1, 2, ... inner steps, past the number that is used."""
+def accuracy_by_steps(learner, tests, config: AdaptationOptions) -> dict[str, list]:
+    """Accuracy after 0, 1, 2, ... inner steps, past the number that is used, in both regimes."""
+    sampler = next(iter(tests.values()))
     steps = sorted({0, 1, 2, 5, config.test_steps})
     episodes = min(CURVE_EPISODES, config.test_episodes)
     curves = {
-        regime: [
-            evaluator(learner, sampler, episodes, config, regime, count)().mean for count in steps
-        ]
+        regime: [evaluator(learner, sampler, episodes, regime, count)().mean for count in steps]
         for regime in REGIMES
     }
     return {"steps": steps, **curves}
+
+
+def _tasks_at_once(config: AdaptationOptions) -> int:
+    """Tasks of a batch at validation and test; changes speed only."""
+    return 1 if mapping(config) == "sequential" else 5

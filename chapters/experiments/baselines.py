@@ -20,6 +20,7 @@ class FineTuning(keras.Model):
     def __init__(self, network, objective, rate):
         super().__init__()
         self.network, self.objective, self.rate = network, objective, rate
+        self.test_steps = 0  # joint training is judged by what it has learned, without adapting
         self.built = True
 
     def adapt(self, support_x, support_y, steps):

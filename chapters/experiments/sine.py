@@ -1,29 +1,25 @@
-"""Sine regression: train a learner on curves, test it on curves it has never seen.
+"""Sine regression: curves to train on, the test on curves never seen, tables and pictures.
 
-The learner's error after 0, 1, 5, 10 inner steps stands beside that of two networks of the same
-shape that were not meta-learned: one trained jointly on all curves, one with random weights. Both
-are fine-tuned at the rate that suits them best on validation curves.
+A learner's error after 0, 1, 5, 10 inner steps stands beside that of two networks of the same shape
+that were not meta-learned: one trained jointly on all curves, one with random weights. Both are
+fine-tuned at the rate that suits them best on validation curves.
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine import objectives, script, strategies
 from chapters.engine.evaluation import Asked, Evaluator, Score
-from chapters.engine.export import adapt_and_predict, export
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.support import explain_divergence
-from chapters.experiments import networks, sine_pictures
-from chapters.experiments.adaptation import Method
+from chapters.experiments import sine_pictures
 from chapters.experiments.baselines import FineTuning, joint_step
-from chapters.experiments.options import SineOptions, numbers
+from chapters.experiments.options import SineOptions, numbers, outer_rate
 from datasets.sinusoid import SineTasks
 
 FULL = (0.0, 2 * math.pi)
@@ -49,23 +45,13 @@ VALIDATION, TEST = 1_000_000, 2_000_000
 # Short names of the errors.
 MEASURE = {"squared_error": "mse", "absolute_error": "mae"}
 
-
-def network(config: SineOptions) -> keras.Sequential:
-    """The network that every method starts from."""
-    built = networks.mlp(1, 1, numbers(config.hidden, "--hidden", 1), config.activation)
-    if config.init != "glorot":
-        weights = built.trainable_variables
-        for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-            limit = 1 / math.sqrt(kernel.shape[0])
-            kernel.assign(tf.random.uniform(kernel.shape, -limit, limit))
-            if config.init == "pytorch":
-                bias.assign(tf.random.uniform(bias.shape, -limit, limit))
-    return built
+Scores = dict[str, dict[int, Score]]  # name -> number of inner steps -> error
 
 
-def optimizer(config: SineOptions, rate, variables) -> keras.Optimizer:
+def outer_optimizer(config: SineOptions, variables) -> keras.Optimizer:
     """The outer optimizer, built."""
-    made = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[config.optimizer](rate)
+    kind = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[config.optimizer]
+    made = kind(outer_rate(config))
     made.build(variables)
     return made
 
@@ -80,87 +66,139 @@ def sampler(config: SineOptions, seed: int, shot: int, query: int, tasks: int) -
     return SineTasks(shot, query, tasks, config.seed + seed, **FAMILIES[config.curves])
 
 
-def run(
-    config: SineOptions,
-    script_name: str,
-    build: Callable[[SineOptions], Method],
-    published: dict[str, dict[str, float]] | None = None,
-    rival: Callable[[SineOptions], Method] | None = None,
-) -> None:
-    """The whole experiment, from data to pictures.
-
-    Args:
-        config: options of the run.
-        script_name: module name of the script.
-        build: options -> Method.
-        published: name of a paper's row -> number of inner steps as text -> its error.
-        rival: options -> Method, trained on the same tasks from the same first weights.
+def samplers(config: SineOptions) -> tuple[SineTasks, SineTasks, SineTasks]:
+    """Curves of training, validation and test.
 
     Raises:
-        ConfigError, DataError, RunError: options, data, or a training that diverges.
+        ConfigError, DataError: options that do not fit.
     """
-    shown = numbers(config.shown_steps, "--shown-steps")
-    device = script.prepare(config.seed)
-    strategy = strategies.make(config.strategy)
-    training = sampler(config, 0, config.shot, config.query, config.tasks)
-    held_out = functools.partial(sampler, config, shot=config.test_shot)
-    validation = held_out(VALIDATION, query=TEST_QUERY, tasks=TASKS_PER_BATCH)
-    test = held_out(TEST, query=TEST_QUERY, tasks=TASKS_PER_BATCH)
-    with strategy.scope():
-        method = build(config)
-    learner, training = method.learner, method.training_tasks(training)
-    folder = RunFolder.open(config, script_name, device, strategies.is_chief(config.strategy))
-    print(f"Device: {device}. Run folder: {folder.path}.", _describe(config), sep="\n")
-
-    loop = _loop(
-        config, folder, method, training, validation, strategy, test_steps=learner.test_steps
+    numbers(config.shown_steps, "--shown-steps")  # wrong ones are told before a run begins
+    held_out = functools.partial(sampler, config, shot=config.test_shot, query=TEST_QUERY)
+    return (
+        sampler(config, 0, config.shot, config.query, config.tasks),
+        held_out(VALIDATION, tasks=TASKS_PER_BATCH),
+        held_out(TEST, tasks=TASKS_PER_BATCH),
     )
-    history = loop()
-    folder.weights(learner)
 
-    trained = [method]
-    if rival:
-        trained.append(_train_rival(config, folder, rival, training, validation))
+
+def describe(config: SineOptions) -> str:
+    """What is trained on what, before it starts."""
+    return (
+        f"Curves: {config.curves}. Training: {config.steps} steps of {config.tasks} curve(s), "
+        f"{config.shot} support and {config.query} query points, {config.inner_steps} inner "
+        f"step(s)."
+    )
+
+
+def loop(train_step, learner, optimizer, training, validation, run, config, **options) -> Loop:
+    """The loop of a training; validation chooses the weights to keep.
+
+    Args:
+        train_step: of the chapter.
+        learner: has ``adapt`` and ``predict_with``.
+        optimizer: built.
+        training, validation: curves.
+        run: folder of the run.
+        config: options of the run.
+        options: further ones of ``Loop``.
+    """
+    steps = learner.test_steps
+    validate = error_after(learner, validation, steps, VALIDATION_TASKS)
+    explain = functools.partial(explain_divergence, learner, training)
+    return Loop(
+        train_step,
+        training,
+        model=learner,
+        optimizer=optimizer,
+        run=run,
+        steps=config.steps,
+        steps_per_epoch=config.steps_per_epoch,
+        steps_per_call=config.steps_per_call,
+        validate=lambda: {"error": validate().mean},
+        monitor="val_error",
+        xla=config.xla,
+        **{"explain": explain, **options},
+    )
+
+
+def error_after(learner, curves: SineTasks, steps: int, tasks: int) -> Evaluator:
+    """Evaluator of the error on query points after ``steps`` inner steps."""
+
+    def predict(inputs):
+        weights = learner.adapt(inputs["support_x"], inputs["support_y"], steps)
+        return learner.predict_with(weights, inputs["query_x"])
+
+    return Evaluator(predict, curves, tasks, measure=learner.objective)
+
+
+def baselines(networks, objective, training, validation, run: RunFolder, config) -> dict:
+    """Two networks that were not meta-learned, fine-tuned as suits them best: name -> learner.
+
+    Args:
+        networks: two with first weights of their own; the first is trained jointly.
+        objective: (y, prediction) -> loss [task].
+        training, validation: curves.
+        run: folder of the run.
+        config: options of the run.
+    """
     print("\nJoint training of the same network on the same curves, to compare with.")
-    joint = _train_joint(config, folder, training, validation)
-    random = FineTuning(network(config), learner.objective, 0.0)
-    for tuned in (joint, random):
-        _choose_rate(tuned, validation, max(shown))
-
-    contenders = {one.name: one.learner for one in trained} | {JOINT: joint, RANDOM: random}
-    scores = _scores(contenders, test, config, shown)
-    paired = {
-        f"{other.name} minus {method.name}": _differences(
-            other.learner, learner, test, config, shown
-        )
-        for other in trained[1:]
-    }
-    print(_table(scores | paired, shown, config, published or {}))
+    joint, random = (FineTuning(network, objective, 0.0) for network in networks)
+    adam = keras.optimizers.Adam(1e-3)
+    adam.build(joint.trainable_variables)
+    step = joint_step(joint, adam)
+    # It has no inner loop that could diverge.
+    loop(step, joint, adam, training, validation, run.sub("joint"), config, explain=None)()
+    for learner in (joint, random):
+        choose_rate(learner, validation, max(numbers(config.shown_steps, "--shown-steps")))
     print(f"Fine-tuned at rates {joint.rate:g} and {random.rate:g}, best on validation curves.")
-    folder.json(
-        "metrics.json",
-        {
-            "method": method.name,
-            "results": _rows(scores | paired, config, method.name, published or {}),
-            "parameters": learner.count_params(),
-            "steps": loop.step,
-            "train_seconds": round(loop.seconds, 1),
-        },
-    )
-    folder.figure("learning_curve", sine_pictures.learning_curve(history))
-    folder.figure("error_by_steps", sine_pictures.error_by_steps(scores))
-    two = sampler(config, TEST, config.test_shot, 1, 2)
-    folder.figure("fits", sine_pictures.fits(contenders, two, shown))
-    for name, draw in method.pictures.items():
-        folder.figure(name, draw())
-    for name, draw in method.training_pictures.items():
-        folder.figure(name, draw(history, training))
-    print(f"Weights, metrics and pictures are in {folder.path}.")
-    if config.export and folder.chief:
-        inputs, _ = test(0)
-        task = {name: x[0] for name, x in inputs.items()}
-        difference = export(config.export, {"serve": (adapt_and_predict(learner), task)})
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    return {JOINT: joint, RANDOM: random}
+
+
+def choose_rate(learner: FineTuning, validation: SineTasks, steps: int) -> None:
+    """Fine-tune at the rate with the smallest error on validation curves."""
+    found = {}
+    for rate in RATES:
+        learner.rate = rate
+        with np.errstate(invalid="ignore"):  # a rate may be too high
+            found[rate] = error_after(learner, validation, steps, VALIDATION_TASKS)().mean
+    learner.rate = min(found, key=lambda rate: np.nan_to_num(found[rate], nan=np.inf))
+
+
+def test(contenders: dict, curves: SineTasks, config: SineOptions) -> Scores:
+    """Errors of every contender after each number of inner steps, and of knowing nothing."""
+    scores = {
+        name: {
+            steps: error_after(one, curves, steps, config.test_tasks)()
+            for steps in numbers(config.shown_steps, "--shown-steps")
+        }
+        for name, one in contenders.items()
+    }
+
+    def zero(inputs):
+        return tf.zeros_like(inputs["query_x"])  # a curve is as far above 0 as below
+
+    objective = next(iter(contenders.values())).objective
+    return scores | {ZERO: {0: Evaluator(zero, curves, config.test_tasks, measure=objective)()}}
+
+
+def difference(one, other, curves: SineTasks, config: SineOptions) -> dict[int, Score]:
+    """Error of one learner minus that of another, curve by curve, by number of inner steps."""
+
+    def after(steps):
+        def predict(inputs):
+            support = inputs["support_x"], inputs["support_y"]
+            return [
+                learner.predict_with(learner.adapt(*support, steps), inputs["query_x"])
+                for learner in (one, other)
+            ]
+
+        def error(query_y, predictions):
+            first, second = (one.objective(query_y, prediction) for prediction in predictions)
+            return first - second  # [task]
+
+        return Evaluator(predict, curves, config.test_tasks, measure=error)
+
+    return {steps: after(steps)() for steps in numbers(config.shown_steps, "--shown-steps")}
 
 
 def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
@@ -179,116 +217,20 @@ def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
     curves = sampler(config, TEST, config.test_shot, query, tasks)
     shown = numbers(config.shown_steps, "--shown-steps")
     scores = {steps: error_after(learner, curves, steps, asked.episodes)() for steps in shown}
-    return [row | {"query": query} for row in _rows({"": scores}, config, "", {})]
+    return [row | {"query": query} for row in rows({"": scores}, config)]
 
 
-def error_after(learner, curves: SineTasks, steps: int, tasks: int) -> Evaluator:
-    """Evaluator of the error on query points after ``steps`` inner steps."""
+def table(scores: Scores, config: SineOptions, published: dict[str, dict] | None = None) -> str:
+    """The errors as text, one line per contender, one column per number of inner steps.
 
-    def predict(inputs):
-        weights = learner.adapt(inputs["support_x"], inputs["support_y"], steps)
-        return learner.predict_with(weights, inputs["query_x"])
-
-    return Evaluator(predict, curves, tasks, measure=learner.objective)
-
-
-def _loop(config, folder, method, training, validation, strategy=None, test_steps=0) -> Loop:
-    learner = method.learner
-    validate = error_after(learner, validation, test_steps, VALIDATION_TASKS)
-    return Loop(
-        method.step,
-        training,
-        model=learner,
-        optimizer=method.optimizer,
-        run=folder,
-        steps=config.steps,
-        steps_per_epoch=config.steps_per_epoch,
-        steps_per_call=config.steps_per_call,
-        validate=lambda: {"error": validate().mean},
-        monitor="val_error",
-        strategy=strategy,
-        xla=config.xla,
-        explain=functools.partial(explain_divergence, learner, training)
-        if method.name != JOINT  # which has no inner loop
-        else None,
-    )
-
-
-def _train_rival(config, folder, build, training, validation) -> Method:
-    """Another method, on the same tasks from the same first weights."""
-    keras.utils.set_random_seed(config.seed)
-    rival = build(config)
-    print(f"\n{rival.name}, trained on the same tasks, to compare with.")
-    steps = rival.learner.test_steps
-    _loop(config, folder.sub("rival"), rival, training, validation, test_steps=steps)()
-    return rival
-
-
-def _train_joint(config, folder, training, validation) -> FineTuning:
-    """The same network, trained on all curves as if they were one task."""
-    learner = FineTuning(network(config), objectives.OBJECTIVES[config.objective], 0.0)
-    adam = keras.optimizers.Adam(1e-3)
-    adam.build(learner.trainable_variables)
-    method = Method(JOINT, learner, adam, joint_step(learner, adam))
-    _loop(config, folder.sub("joint"), method, training, validation)()
-    return learner
-
-
-def _choose_rate(learner: FineTuning, validation: SineTasks, steps: int) -> None:
-    """Fine-tune at the rate with the smallest error on validation curves."""
-    found = {}
-    for rate in RATES:
-        learner.rate = rate
-        with np.errstate(invalid="ignore"):  # a rate may be too high
-            found[rate] = error_after(learner, validation, steps, VALIDATION_TASKS)().mean
-    learner.rate = min(found, key=lambda rate: np.nan_to_num(found[rate], nan=np.inf))
-
-
-def _scores(contenders, test, config, shown) -> dict[str, dict[int, Score]]:
-    scores = {
-        name: {steps: error_after(one, test, steps, config.test_tasks)() for steps in shown}
-        for name, one in contenders.items()
-    }
-
-    def zero(inputs):
-        return tf.zeros_like(inputs["query_x"])  # a curve is as far above 0 as below
-
-    objective = objectives.OBJECTIVES[config.objective]
-    return scores | {ZERO: {0: Evaluator(zero, test, config.test_tasks, measure=objective)()}}
-
-
-def _differences(one, other, test, config, shown) -> dict[int, Score]:
-    """Error of one learner minus that of another, curve by curve."""
-
-    def after(steps):
-        def predict(inputs):
-            support = inputs["support_x"], inputs["support_y"]
-            return [
-                learner.predict_with(learner.adapt(*support, steps), inputs["query_x"])
-                for learner in (one, other)
-            ]
-
-        def difference(query_y, predictions):
-            first, second = (one.objective(query_y, prediction) for prediction in predictions)
-            return first - second  # [task]
-
-        return Evaluator(predict, test, config.test_tasks, measure=difference)
-
-    return {steps: after(steps)() for steps in shown}
-
-
-def _describe(config) -> str:
-    return (
-        f"Curves: {config.curves}. Training: {config.steps} steps of {config.tasks} curve(s), "
-        f"{config.shot} support and {config.query} query points, {config.inner_steps} inner "
-        f"step(s)."
-    )
-
-
-def _table(scores, shown, config, published) -> str:
-    """The errors as text, one line per contender, one column per number of inner steps."""
+    Args:
+        scores: as ``test`` gives them.
+        config: options of the run.
+        published: name of a paper's row -> number of inner steps as text -> its error.
+    """
+    shown = numbers(config.shown_steps, "--shown-steps")
     name = {"squared_error": "Mean squared", "absolute_error": "Mean absolute"}[config.objective]
-    width = max(map(len, [*scores, *published])) + 2
+    width = max(map(len, [*scores, *(published or {})])) + 2
     lines = [
         f"\n{name} error on {config.test_tasks} curves never seen, {config.test_shot} support "
         f"points, {TEST_QUERY} query points,\n95 % interval, after that many inner steps:\n",
@@ -297,15 +239,15 @@ def _table(scores, shown, config, published) -> str:
     for who, by_steps in scores.items():
         cells = [f"{s.mean:.3f} +- {s.interval:.3f}" for s in by_steps.values()]
         lines.append(who.ljust(width) + "".join(cell.rjust(17) for cell in cells))
-    for paper, figures in published.items():
+    for paper, figures in (published or {}).items():
         cells = [str(figures.get(str(steps), "-")) for steps in shown]
         lines.append(paper.ljust(width) + "".join(cell.rjust(17) for cell in cells))
     return "\n".join(lines) + "\n"
 
 
-def _rows(scores, config, method, published) -> list[dict]:
-    """Rows of ``metrics.json``; the paper's figures stand beside its own method."""
-    paper = next(iter(published.values()), {})
+def rows(scores: Scores, config: SineOptions, method="", published=None) -> list[dict]:
+    """Rows of ``metrics.json``; the first paper's figures stand beside ``method``."""
+    paper = next(iter((published or {}).values()), {})
     return [
         {
             "method": name,
@@ -324,3 +266,12 @@ def _rows(scores, config, method, published) -> list[dict]:
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
     ]
+
+
+def draw(run: RunFolder, history, scores: Scores, contenders: dict, config: SineOptions) -> None:
+    """Learning curve, error against inner steps, and fits of two test curves."""
+    shown = numbers(config.shown_steps, "--shown-steps")
+    two = sampler(config, TEST, config.test_shot, 1, 2)
+    run.figure("learning_curve", sine_pictures.learning_curve(history))
+    run.figure("error_by_steps", sine_pictures.error_by_steps(scores))
+    run.figure("fits", sine_pictures.fits(contenders, two, shown))

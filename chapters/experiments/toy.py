@@ -8,17 +8,13 @@ flips: nobody's loss on fresh points can be below ln 2 = 0.693 then (E6.5).
 
 import functools
 import math
-from collections.abc import Callable
 
 import keras
 
-from chapters.engine import objectives, script
-from chapters.engine.evaluation import Evaluator, Score
+from chapters.engine.evaluation import Evaluator, Score, measures
 from chapters.engine.figures import plt
 from chapters.engine.loop import Loop
-from chapters.engine.runs import RunFolder
 from chapters.engine.support import explain_divergence
-from chapters.experiments.adaptation import Method
 from chapters.experiments.options import ToyOptions, numbers
 from datasets.hyperplanes import HyperplaneTasks
 
@@ -26,6 +22,8 @@ DIM = 50
 FLOOR = math.log(2)  # loss of someone who knows nothing
 VALIDATION, TEST = 1_000_000, 2_000_000  # seeds of fresh tasks
 QUERY, TASKS_PER_BATCH = 100, 100
+
+Scores = dict[str, dict[int, Score]]  # name -> number of inner steps -> loss or accuracy
 
 
 class BookLog(keras.callbacks.Callback):
@@ -36,59 +34,51 @@ class BookLog(keras.callbacks.Callback):
         print(f"Epoch {logs['step']:.0f}: Loss {logs['loss']:.4f}", flush=True)
 
 
-def network() -> keras.Sequential:
-    """sigmoid(x theta) without bias, theta ~ N(0, 1) as in the book; the output is the logit.
-
-    Inputs are moved from [0, 1] to [-1, 1]: their mean of 1/2 in all 50 directions would drown what
-    the labels depend on.
-    """
-    normal = keras.initializers.RandomNormal(0.0, 1.0)
-    return keras.Sequential(
-        [
-            keras.layers.Input((DIM,)),
-            keras.layers.Rescaling(2.0, -1.0),
-            keras.layers.Dense(1, use_bias=False, kernel_initializer=normal),
-        ]
-    )
-
-
 def mapping(config: ToyOptions) -> str:
     """``--mapping``; a single layer is faster with all tasks at once."""
     return "batched" if config.mapping == "auto" else config.mapping
 
 
-def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Method]) -> None:
-    """Train, print the book's lines, test on fresh tasks.
-
-    Args:
-        config: options of the run.
-        script_name: module name of the script.
-        build: options -> Method.
+def samplers(config: ToyOptions) -> tuple[HyperplaneTasks, HyperplaneTasks, HyperplaneTasks]:
+    """Tasks of training, validation and test.
 
     Raises:
-        ConfigError, DataError, RunError: options, or a training that diverges.
+        ConfigError, DataError: options that do not fit.
     """
-    shown = numbers(config.shown_steps, "--shown-steps")
-    device = script.prepare(config.seed)
+    numbers(config.shown_steps, "--shown-steps")  # wrong ones are told before a run begins
     printed = {"dim": DIM, "as_printed": config.as_printed}
-    training = HyperplaneTasks(config.shot, config.query, config.tasks, config.seed, **printed)
     fresh = functools.partial(HyperplaneTasks, config.shot, QUERY, TASKS_PER_BATCH, **printed)
-    validation, test = (fresh(seed=config.seed + part) for part in (VALIDATION, TEST))
-    folder = RunFolder.open(config, script_name, device)
-    kind = "labels as printed: coin flips" if config.as_printed else "labels from hyperplanes"
-    print(f"Device: {device}. Run folder: {folder.path}.")
-    print(f"{config.tasks} tasks of {config.shot} + {config.query} points, {kind}.")
+    return (
+        HyperplaneTasks(config.shot, config.query, config.tasks, config.seed, **printed),
+        fresh(seed=config.seed + VALIDATION),
+        fresh(seed=config.seed + TEST),
+    )
 
-    method = build(config)
-    learner, training = method.learner, method.training_tasks(training)
-    untrained = build(config).learner
+
+def describe(config: ToyOptions) -> str:
+    """What is trained on what, before it starts."""
+    kind = "labels as printed: coin flips" if config.as_printed else "labels from hyperplanes"
+    return f"{config.tasks} tasks of {config.shot} + {config.query} points, {kind}."
+
+
+def loop(train_step, learner, optimizer, training, validation, run, config) -> Loop:
+    """The loop of a training, which prints the book's lines.
+
+    Args:
+        train_step: of the chapter.
+        learner: has ``adapt`` and ``predict_with``.
+        optimizer: built.
+        training, validation: tasks.
+        run: folder of the run.
+        config: options of the run.
+    """
     validate = _evaluator(learner, validation, config.test_steps, learner.objective, 200)
-    loop = Loop(
-        method.step,
+    return Loop(
+        train_step,
         training,
         model=learner,
-        optimizer=method.optimizer,
-        run=folder,
+        optimizer=optimizer,
+        run=run,
         steps=config.steps,
         steps_per_epoch=config.steps_per_epoch,
         steps_per_call=100,
@@ -98,29 +88,21 @@ def run(config: ToyOptions, script_name: str, build: Callable[[ToyOptions], Meth
         xla=True,
         explain=functools.partial(explain_divergence, learner, training),
     )
-    history = loop()
-    folder.weights(learner)
 
-    contenders = {method.name: learner, "random weights": untrained}
-    losses = _scores(contenders, test, shown, config, learner.objective)
-    accuracies = _scores(contenders, test, shown, config, _accuracy)
-    print(_table(losses, accuracies, shown, config))
-    results = _rows(losses, "loss", config) + _rows(accuracies, "accuracy", config)
-    folder.json(
-        "metrics.json",
+
+def test(contenders: dict, tasks: HyperplaneTasks, config: ToyOptions) -> tuple[Scores, Scores]:
+    """Losses and accuracies of every contender on fresh tasks, by number of inner steps."""
+    objective = next(iter(contenders.values())).objective
+    return tuple(
         {
-            "results": results,
-            "parameters": learner.count_params(),
-            "steps": loop.step,
-            "train_seconds": round(loop.seconds, 1),
-        },
+            name: {
+                steps: _evaluator(learner, tasks, steps, measure, config.test_tasks)()
+                for steps in numbers(config.shown_steps, "--shown-steps")
+            }
+            for name, learner in contenders.items()
+        }
+        for measure in (objective, _accuracy)
     )
-    folder.figure("learning_curve", _learning_curve(history))
-    for name, draw in method.pictures.items():
-        folder.figure(name, draw())
-    for name, draw in method.training_pictures.items():
-        folder.figure(name, draw(history, training))
-    print(f"Weights, metrics and pictures are in {folder.path}.")
 
 
 def _evaluator(learner, tasks, steps, measure, count) -> Evaluator:
@@ -132,19 +114,12 @@ def _evaluator(learner, tasks, steps, measure, count) -> Evaluator:
 
 
 def _accuracy(query_y, prediction):
-    return objectives.measures(query_y, prediction)["accuracy"]
+    return measures(query_y, prediction)["accuracy"]
 
 
-def _scores(contenders, test, shown, config, measure) -> dict[str, dict[int, Score]]:
-    return {
-        name: {
-            steps: _evaluator(learner, test, steps, measure, config.test_tasks)() for steps in shown
-        }
-        for name, learner in contenders.items()
-    }
-
-
-def _table(losses, accuracies, shown, config) -> str:
+def table(losses: Scores, accuracies: Scores, config: ToyOptions) -> str:
+    """The results as text, two lines per contender, one column per number of inner steps."""
+    shown = numbers(config.shown_steps, "--shown-steps")
     width = max(map(len, losses)) + 12
     lines = [
         f"\nOn {config.test_tasks} fresh tasks, {config.shot} support points, 95 % interval, after "
@@ -159,7 +134,7 @@ def _table(losses, accuracies, shown, config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(scores, measure, config) -> list[dict]:
+def rows(losses: Scores, accuracies: Scores, config: ToyOptions) -> list[dict]:
     """Rows of ``metrics.json``."""
     return [
         {
@@ -175,12 +150,13 @@ def _rows(scores, measure, config) -> list[dict]:
             "episodes": score.episodes,
             "seed": config.seed,
         }
+        for measure, scores in (("loss", losses), ("accuracy", accuracies))
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
     ]
 
 
-def _learning_curve(history):
+def learning_curve(history):
     """Query loss after adapting, in training and on fresh tasks, beside ln 2."""
     figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
     steps = [row["step"] for row in history]

@@ -13,10 +13,9 @@ import tensorflow as tf
 
 import zoo
 from chapters.ch03_prototypical.models import PrototypicalNetwork, get_embeddings
-from chapters.ch06_maml import caml, maml
+from chapters.ch06_maml import caml, maml, networks
+from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
-from chapters.engine.objectives import cross_entropy
-from chapters.experiments import networks
 from zoo import catalogue, export_table, exporting, formats, rewriting, verifying
 from zoo.__main__ import main
 from zoo.errors import ZooError

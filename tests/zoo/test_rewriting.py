@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.experiments import networks
+from chapters.ch06_maml import networks
 from datasets import draws
 from zoo.rewriting import RULES, rewrite
 

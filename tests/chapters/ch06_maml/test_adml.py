@@ -8,9 +8,9 @@ import tensorflow as tf
 from chapters.ch06_maml import adml, maml
 from chapters.ch06_maml.adml import ADML
 from chapters.ch06_maml.adversarial import fgsm
+from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy
 from tests.chapters.meta_gradients import (
     assert_close,
     central_differences,

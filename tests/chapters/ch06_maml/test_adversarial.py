@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch06_maml.adversarial import fgsm, pgd
-from chapters.engine.objectives import binary_cross_entropy, cross_entropy
+from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy
 from chapters.engine.per_task import call_tasks, copies
 from tests.chapters.meta_gradients import classification, tanh_network
 

@@ -8,10 +8,10 @@ from keras import layers
 
 from chapters.ch06_maml import caml, maml
 from chapters.ch06_maml.caml import CAML, ContextInputs, FiLM, image_network, sine_network
+from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy, squared_error
 from chapters.engine.per_task import call_tasks, copies
 from tests.chapters.meta_gradients import (
     assert_close,

@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from chapters.ch06_maml import maml, numpy_maml
+from chapters.ch06_maml import maml, networks, numpy_maml
+from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import binary_cross_entropy, cross_entropy, squared_error
-from chapters.experiments import networks
 from datasets.hyperplanes import HyperplaneTasks
 from datasets.sinusoid import SineTasks
 from tests.chapters.meta_gradients import (

@@ -42,7 +42,7 @@ def without_graphs():
 def in_short(monkeypatch):
     """No graphs, no points on the curve of steps, one rate for the baselines, no pictures."""
     short = {"steps": [0], "support": [0.2], "transductive": [0.2]}
-    monkeypatch.setattr(adaptation, "_curves", lambda *arguments: short)
+    monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *arguments: short)
     monkeypatch.setattr(sine, "RATES", (0.01,))
     monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     with without_graphs():
@@ -121,8 +121,7 @@ def test_errors_on_curves_stand_beside_the_baselines(sine_run):
 def rebuilt(module, name, arguments, run):
     """The learner of a finished run, from its options and its weights file."""
     config = configuration.parse(SCRIPTS[name], [*arguments, "--run", str(run)])
-    shape = [(16, 16, 1)] if name == "train_omniglot" else []
-    learner = module.build(config, *shape).learner
+    learner = module.build_learner(config)
     learner.load_weights(run / "model.weights.h5")
     return learner
 

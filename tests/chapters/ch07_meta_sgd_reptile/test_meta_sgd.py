@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch06_maml import maml
+from chapters.ch06_maml import maml, networks
+from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch07_meta_sgd_reptile import meta_sgd
 from chapters.ch07_meta_sgd_reptile.meta_sgd import FIRST_RATE, MetaSGD
 from chapters.engine.errors import RunError
 from chapters.engine.functional import call_with, values
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy, squared_error
-from chapters.experiments import networks
 from datasets.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
     central_differences,

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from chapters.ch06_maml import networks
+from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch07_meta_sgd_reptile.reptile import OPTIMIZERS, Reptile, minibatches, train_step
 from chapters.engine.functional import call_with
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy, squared_error
-from chapters.experiments import networks
 from datasets.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
     classification,

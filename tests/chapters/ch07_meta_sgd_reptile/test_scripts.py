@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch07_meta_sgd_reptile import train_omniglot, train_sine, train_toy
+from chapters.ch07_meta_sgd_reptile import networks, reptile, train_omniglot, train_sine, train_toy
 from chapters.ch07_meta_sgd_reptile.presets import OMNIGLOT, SCRIPTS, SINE, TOY
 from chapters.engine import configuration, script
 from chapters.experiments import adaptation, sine
@@ -56,7 +56,7 @@ def test_every_sine_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, mon
 @pytest.mark.parametrize("preset", each(OMNIGLOT, ("quick", "quick_reptile")))
 def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, monkeypatch):
     curves = {"steps": [0, 1], "support": [0.2, 0.3], "transductive": [0.2, 0.4]}
-    monkeypatch.setattr(adaptation, "_curves", lambda *_: curves)  # other chapters run it
+    monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)  # other chapters run it
     train_omniglot.main(["--preset", preset, *TINY_IMAGES, "--run", str(tmp_path)])
     name = "Reptile" if "reptile" in preset else "Meta-SGD"
     pictures = {"learning_curve.png", "accuracy_by_steps.png", "episode.png"}
@@ -117,7 +117,7 @@ def test_inner_rate_that_is_too_high_is_named(tmp_path, capsys):
 @pytest.mark.parametrize("init", ["pytorch", "blog", "glorot"])
 def test_first_weights_are_those_of_pytorch_biases_too(init):
     config = configuration.build(SCRIPTS["train_sine"], "reptile", {"init": init})
-    weights = [variable.numpy() for variable in sine.network(config).trainable_variables]
+    weights = [variable.numpy() for variable in networks.sine_network(config).trainable_variables]
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
         limit = 1 / np.sqrt(len(kernel))
         inside = 0.8 * limit < np.abs(kernel).max() <= limit
@@ -145,7 +145,7 @@ def test_e7_15_reported_error_is_after_adapting_to_held_out_curves(tmp_path):
         reported = float(next(csv.DictReader(file))["val_error"])
 
     config = configuration.build(SCRIPTS["train_sine"], "reptile", {"hidden": "4"})
-    learner = train_sine.build(config).learner
+    learner = train_sine.build_learner(config)
     learner.load_weights(tmp_path / "model.weights.h5")
     weights = [variable.numpy() for variable in learner.trainable_variables]
     curves = sine.sampler(config, sine.VALIDATION, 10, sine.TEST_QUERY, 100)
@@ -166,15 +166,17 @@ def test_e7_15_reported_error_is_after_adapting_to_held_out_curves(tmp_path):
 
 def test_e7_18_a_hundred_epochs_are_far_too_few():
     config = configuration.build(SCRIPTS["train_sine"], "book_reptile", {})
-    method = train_sine.build(config)
+    learner = train_sine.build_learner(config)
+    optimizer = sine.outer_optimizer(config, learner.trainable_variables)
+    train_step = reptile.train_step(learner, optimizer, "batched")
     training = sine.sampler(config, 0, config.shot, config.query, config.tasks)
     fresh = sine.sampler(config, sine.VALIDATION, config.test_shot, sine.TEST_QUERY, 100)
-    validate = sine.error_after(method.learner, fresh, config.test_steps, 200)
+    validate = sine.error_after(learner, fresh, config.test_steps, 200)
 
     @tf.function(jit_compile=True)
     def hundred_epochs(first):
         for number in tf.range(100):
-            method.step(training(first + number))
+            train_step(training(first + number))
 
     errors = []
     for first in range(0, 4000, 100):

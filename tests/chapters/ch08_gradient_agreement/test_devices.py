@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from chapters.ch06_maml.losses import squared_error
 from chapters.ch08_gradient_agreement.gradient_agreement import (
     GradientAgreement,
     maml_step,
     reptile_step,
 )
 from chapters.engine import strategies
-from chapters.engine.objectives import squared_error
 from tests.chapters.engine.children import Child
 from tests.chapters.engine.test_strategies import split_cpu
 from tests.chapters.meta_gradients import regression, tanh_network

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch06_maml import maml
+from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.ch08_gradient_agreement.gradient_agreement import (
     GradientAgreement,
@@ -17,7 +18,6 @@ from chapters.ch08_gradient_agreement.gradient_agreement import (
     reptile_step,
 )
 from chapters.engine.mapping import MODES
-from chapters.engine.objectives import cross_entropy, squared_error
 from tests.chapters.meta_gradients import (
     assert_close,
     central_differences,

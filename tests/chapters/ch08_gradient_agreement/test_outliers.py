@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from chapters.ch06_maml import networks
+from chapters.ch06_maml.losses import squared_error
 from chapters.ch08_gradient_agreement.gradient_agreement import GradientAgreement, maml_step
 from chapters.ch08_gradient_agreement.outliers import Outliers
-from chapters.engine.objectives import squared_error
-from chapters.experiments import networks
 from datasets.hyperplanes import HyperplaneTasks
 from datasets.sinusoid import SineTasks
 

@@ -114,7 +114,7 @@ def test_no_curve_of_validation_or_test_is_odd(sine_runs):
 @pytest.mark.parametrize("preset", OMNIGLOT)
 def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, monkeypatch):
     curves = {"steps": [0, 1], "support": [0.2, 0.3], "transductive": [0.2, 0.4]}
-    monkeypatch.setattr(adaptation, "_curves", lambda *_: curves)  # other chapters run it
+    monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)  # other chapters run it
     way = 20 if "20way" in preset else 5
     options = [*TINY_IMAGES, "--columns", f"{way}w1s", "--run", str(tmp_path)]
     train_omniglot.main(["--preset", preset, *options])
@@ -127,7 +127,7 @@ def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, monkeypatc
 
 def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
     curves = {"steps": [0, 1], "support": [0.2, 0.3], "transductive": [0.2, 0.4]}
-    monkeypatch.setattr(adaptation, "_curves", lambda *_: curves)
+    monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)
     spoiled, spoil = [], Outliers.__call__
     monkeypatch.setattr(
         Outliers, "__call__", lambda self, i: spoiled.append(self.sampler.name) or spoil(self, i)

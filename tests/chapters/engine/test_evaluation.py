@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine.evaluation import BATCHES_PER_CALL, Evaluator, Score, accuracy, interval95
+from chapters.engine.evaluation import (
+    BATCHES_PER_CALL,
+    Evaluator,
+    Score,
+    accuracy,
+    interval95,
+    measures,
+)
 from datasets.dataset import Dataset
 from datasets.episodes import EpisodeSampler
 
@@ -190,3 +197,14 @@ def test_an_unknown_regime_is_refused():
 
 def test_a_score_reads_as_percent():
     assert str(Score(0.98765, 0.00123, 600, 0, "stored")) == "98.77 +- 0.12 %"
+
+
+def test_measures_are_the_accuracy_of_labels_and_nothing_for_numbers():
+    y = tf.constant([[0, 1, 1], [1, 1, 0]])
+    logits = tf.one_hot([[0, 1, 0], [1, 1, 0]], 2)
+    found = measures(y, logits)
+    assert found.keys() == {"accuracy"}
+    np.testing.assert_allclose(found["accuracy"], [2 / 3, 1.0])
+    one_logit = logits[..., 1:] - logits[..., :1]  # of the second class
+    np.testing.assert_allclose(measures(y, one_logit)["accuracy"], [2 / 3, 1.0])
+    assert measures(tf.zeros([2, 3, 1]), tf.zeros([2, 3, 1])) == {}

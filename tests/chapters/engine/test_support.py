@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from chapters.ch06_maml.losses import squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
-from chapters.engine.objectives import squared_error
 from chapters.engine.support import check_support, explain_divergence
 from datasets.sinusoid import SineTasks
 

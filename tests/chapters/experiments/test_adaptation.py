@@ -3,8 +3,6 @@
 The whole experiment is run by the scripts of the chapters (``ch06_maml/test_scripts.py``).
 """
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,26 +29,17 @@ def test_mapping_is_the_faster_one_unless_it_is_named(network, mapping, expected
     assert adaptation.mapping(config) == expected
 
 
-def test_the_network_is_that_of_the_options():
-    config = AdaptationOptions(way=7, filters=3)
-    network = adaptation.network(config, (28, 28, 1))
-    assert network.name == "conv4" and network.output_shape == (None, 7)
-    assert network.layers[0].filters == 3
-    dense = dataclasses.replace(config, network="dense4")
-    assert adaptation.network(dense, (28, 28, 1)).name == "dense4"
-
-
 def test_a_test_of_another_way_than_the_training_is_refused(monkeypatch):
     monkeypatch.setattr(adaptation.images, "load", lambda config: (None, config))
     config = AdaptationOptions(data="strokes", way=5, columns="5w1s,4w1s")
     with pytest.raises(ConfigError, match="--columns has 4w1s, but .* --way 5 .*; test 5-way."):
-        adaptation._load(config)
+        adaptation.load(config)
 
 
 def test_for_a_folder_all_ways_are_that_of_its_smallest_split(tmp_path):
     folder = write_folder(tmp_path, classes=12)
     config = AdaptationOptions(data=folder, way=5, shot=1, query=2, columns="5w1s")
-    data, fitted = adaptation._load(config)
+    data, fitted = adaptation.load(config)
     assert min(len(data.classes(split)) for split in ("train", "val", "test")) == fitted.way == 2
     assert fitted.columns == "2w1s"
 
@@ -89,7 +78,7 @@ def test_evaluation_adapts_for_the_steps_and_normalises_as_the_regime_says(regim
     sampler = EpisodeSampler(data, "test", 3, 1, 2, tasks=2)
 
     def accuracy(learner):
-        return adaptation.evaluator(learner, sampler, 4, None, regime, steps)()
+        return adaptation.evaluator(learner, sampler, 4, regime, steps)()
 
     score = accuracy(Recorder(steps, honest=regime == "support"))
     assert (score.mean, score.batch_norm) == (1.0, regime)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine.objectives import cross_entropy, squared_error
-from chapters.experiments import networks, sine
+from chapters.ch06_maml import networks
+from chapters.ch06_maml.losses import cross_entropy, squared_error
+from chapters.experiments import sine
 from chapters.experiments.baselines import FineTuning, joint_step
 from chapters.experiments.options import SineOptions
 from tests.chapters.meta_gradients import classification, regression, tanh_network

@@ -1,4 +1,4 @@
-"""The sine experiment: families of curves, networks by option, errors after inner steps.
+"""The sine experiment: families of curves, errors after inner steps.
 
 The whole experiment is run by the scripts of the chapters (``ch06_maml/test_scripts.py``).
 """
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine.errors import ConfigError
-from chapters.engine.objectives import squared_error
+from chapters.ch06_maml import networks
+from chapters.ch06_maml.losses import squared_error
 from chapters.experiments import sine
 from chapters.experiments.baselines import FineTuning
 from chapters.experiments.options import SineOptions
@@ -57,32 +57,11 @@ def test_training_validation_and_test_have_curves_of_their_own():
     assert seeds == [3, 1_000_003, 2_000_003]
 
 
-def test_the_network_is_that_of_the_options():
-    network = sine.network(SineOptions(hidden="7, 5", activation="tanh"))
-    assert [layer.units for layer in network.layers] == [7, 5, 1]
-    assert network.layers[0].activation is keras.activations.tanh
-
-
-def test_the_blogs_first_weights_are_uniform():
-    """To 1 in the first layer, then to 1/sqrt(inputs)."""
-    network = sine.network(SineOptions(hidden="400,300", init="blog"))
-    kernels = network.trainable_variables[::2]
-    for kernel, limit in zip(kernels, (1.0, 1 / math.sqrt(400), 1 / math.sqrt(300)), strict=True):
-        largest = np.abs(kernel).max()
-        assert 0.95 * limit < largest <= limit
-        assert abs(np.mean(kernel)) < 0.1 * limit
-
-
-@pytest.mark.parametrize("hidden", ["40,x", "", "40,,40", "0"])
-def test_widths_that_are_not_numbers_are_refused(hidden):
-    with pytest.raises(ConfigError, match=f"--hidden is {hidden!r}"):
-        sine.network(SineOptions(hidden=hidden))
-
-
 def test_optimizers_and_mappings_by_name():
     variables = [tf.Variable([1.0])]
     for name, kind in (("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD)):
-        made = sine.optimizer(SineOptions(optimizer=name), 0.25, variables)
+        config = SineOptions(optimizer=name, learning_rate=0.25)
+        made = sine.outer_optimizer(config, variables)
         assert type(made) is kind and made.built
         assert float(made.learning_rate) == 0.25
     assert sine.mapping(SineOptions()) == "batched"
@@ -91,7 +70,7 @@ def test_optimizers_and_mappings_by_name():
 
 def small_learner(rate=0.0):
     config = SineOptions(hidden="8", activation="tanh")
-    return FineTuning(sine.network(config), squared_error, rate), config
+    return FineTuning(networks.sine_network(config), squared_error, rate), config
 
 
 @pytest.mark.parametrize("steps", [0, 3])
@@ -115,5 +94,5 @@ def test_the_baselines_rate_is_the_one_with_the_smallest_validation_error(monkey
     monkeypatch.setattr(sine, "VALIDATION_TASKS", 20)
     learner, config = small_learner()
     curves = sine.sampler(config, sine.VALIDATION, 10, 10, 20)
-    sine._choose_rate(learner, curves, steps=20)
+    sine.choose_rate(learner, curves, steps=20)
     assert learner.rate == 0.1

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch06_maml import train_toy
+from chapters.ch06_maml import networks, train_toy
 from chapters.ch06_maml.presets import TOY
 from chapters.engine import script
-from chapters.experiments import toy
 
 SHORT = ["--steps", "2000", "--steps-per-epoch", "500", "--test-tasks", "200"]
 
@@ -73,7 +72,7 @@ def test_as_printed_no_run_leaves_ln_2_on_fresh_tasks(printed):
 
 def test_the_layer_is_the_books_without_bias_and_starts_at_random():
     keras.utils.set_random_seed(0)
-    network = toy.network()
+    network = networks.logistic_layer(50)
     (theta,) = network.trainable_variables
     assert theta.shape == (50, 1)
     assert np.std(theta) == pytest.approx(1.0, abs=0.3)

@@ -1,4 +1,6 @@
-"""The networks of the experiments have the sizes that the papers give (E7.10, E7.11: chapter 7)."""
+"""The networks have the sizes that the papers give (E7.10, E7.11: chapter 7)."""
+
+import math
 
 import keras
 import numpy as np
@@ -6,7 +8,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from chapters.experiments import networks
+from chapters.ch06_maml import networks, train_omniglot
+from chapters.ch06_maml.presets import OmniglotConfig
+from chapters.engine.errors import ConfigError
+from chapters.experiments.options import SineOptions
 
 
 def trainable(network) -> int:
@@ -44,3 +49,34 @@ def test_the_sine_network_has_the_papers_layers():
 def test_way_and_filters_are_free(build):
     assert build((20, 20, 3), 7)(tf.zeros([2, 20, 20, 3])).shape == (2, 7)
     assert networks.conv4((28, 28, 1), 5, filters=2).layers[0].filters == 2
+
+
+def test_the_sine_network_is_that_of_the_options():
+    network = networks.sine_network(SineOptions(hidden="7, 5", activation="tanh"))
+    assert [layer.units for layer in network.layers] == [7, 5, 1]
+    assert network.layers[0].activation is keras.activations.tanh
+
+
+def test_the_blogs_first_weights_are_uniform():
+    """To 1 in the first layer, then to 1/sqrt(inputs)."""
+    network = networks.sine_network(SineOptions(hidden="400,300", init="blog"))
+    kernels = network.trainable_variables[::2]
+    for kernel, limit in zip(kernels, (1.0, 1 / math.sqrt(400), 1 / math.sqrt(300)), strict=True):
+        largest = np.abs(kernel).max()
+        assert 0.95 * limit < largest <= limit
+        assert abs(np.mean(kernel)) < 0.1 * limit
+
+
+@pytest.mark.parametrize("hidden", ["40,x", "", "40,,40", "0"])
+def test_widths_that_are_not_numbers_are_refused(hidden):
+    with pytest.raises(ConfigError, match=f"--hidden is {hidden!r}"):
+        networks.sine_network(SineOptions(hidden=hidden))
+
+
+def test_the_image_network_is_that_of_the_options():
+    options = {"data": "strokes", "way": 7, "filters": 3}
+    network = train_omniglot.build_network(OmniglotConfig(**options))
+    assert network.name == "conv4" and network.output_shape == (None, 7)
+    assert network.layers[0].filters == 3
+    dense = OmniglotConfig(network="dense4", **options)
+    assert train_omniglot.build_network(dense).name == "dense4"

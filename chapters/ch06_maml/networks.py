@@ -1,10 +1,16 @@
-"""The networks that every method of an experiment starts from, so that methods can be compared.
+"""The networks that are adapted: for curves, for images, and the book's single layer.
 
-All are plain ``keras.Sequential``, [item, ...] -> [item, out].
+All are plain ``keras.Sequential``, [item, ...] -> [item, out]. Chapters 6, 7 and 8 have the same,
+so that their methods can be compared.
 """
 
+import math
+
 import keras
+import tensorflow as tf
 from keras import layers
+
+from chapters.experiments.options import SineOptions, numbers
 
 
 def mlp(inputs: int, outputs: int, hidden=(40, 40), activation="relu", dtype="float32", **options):
@@ -26,6 +32,29 @@ def mlp(inputs: int, outputs: int, hidden=(40, 40), activation="relu", dtype="fl
         [layers.Input((inputs,), dtype=dtype), *hidden_layers, layers.Dense(outputs, **options)],
         name="mlp",
     )
+
+
+def sine_network(config: SineOptions) -> keras.Sequential:
+    """The network for sine curves that the options ask for, with its first weights."""
+    network = mlp(1, 1, numbers(config.hidden, "--hidden", 1), config.activation)
+    if config.init != "glorot":
+        draw_as_pytorch(network, biases=config.init == "pytorch")
+    return network
+
+
+def draw_as_pytorch(network, biases: bool) -> None:
+    """First weights uniform to 1 / sqrt(inputs of the layer), as PyTorch draws them.
+
+    Args:
+        network: ``mlp``.
+        biases: draw them as well; the blog leaves them at zero.
+    """
+    weights = network.trainable_variables
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        limit = 1 / math.sqrt(kernel.shape[0])
+        kernel.assign(tf.random.uniform(kernel.shape, -limit, limit))
+        if biases:
+            bias.assign(tf.random.uniform(bias.shape, -limit, limit))
 
 
 def convolution_block(filters: int) -> list:
@@ -62,3 +91,19 @@ def dense4(image_shape, way: int) -> keras.Sequential:
         norm = layers.BatchNormalization(scale=False)
         chain += [layers.Dense(units, use_bias=False), norm, layers.ReLU()]
     return keras.Sequential([*chain, layers.Dense(way)], name="dense4")
+
+
+def logistic_layer(inputs: int) -> keras.Sequential:
+    """sigmoid(x theta) without bias, theta ~ N(0, 1) as in the book; the output is the logit.
+
+    Inputs are moved from [0, 1] to [-1, 1]: their mean of 1/2 in all directions would drown what
+    the labels depend on.
+    """
+    normal = keras.initializers.RandomNormal(0.0, 1.0)
+    return keras.Sequential(
+        [
+            layers.Input((inputs,)),
+            layers.Rescaling(2.0, -1.0),
+            layers.Dense(1, use_bias=False, kernel_initializer=normal),
+        ]
+    )

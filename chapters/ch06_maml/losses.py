@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-from chapters.engine.evaluation import accuracy
-
 
 def cross_entropy(y, logits):
     """-log of the softmax probability of the label: [task, item], [task, item, way] -> [task]."""
@@ -31,18 +29,4 @@ def absolute_error(y, prediction):
     return tf.reduce_mean(tf.abs(prediction - y), axis=[1, 2])
 
 
-OBJECTIVES = {
-    "cross_entropy": cross_entropy,
-    "binary_cross_entropy": binary_cross_entropy,
-    "squared_error": squared_error,
-    "absolute_error": absolute_error,
-}
-
-
-def measures(y, prediction) -> dict[str, tf.Tensor]:
-    """What people read beside the loss, per task: accuracy for labels, nothing for numbers."""
-    if not y.dtype.is_integer:
-        return {}
-    if prediction.shape[-1] == 1:  # the logit of the second of two classes
-        prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
-    return {"accuracy": accuracy(y, prediction)}
+ERRORS = {"squared_error": squared_error, "absolute_error": absolute_error}
