@@ -219,7 +219,7 @@ def fetch(
     ``searched`` are the data folders to name in the error, if not only this one.
     """
     source = SOURCES[name]
-    data_folder = Path(data_folder).expanduser()
+    data_folder = home.expand(data_folder)
     folder = data_folder / source.folder
     if not source.missing(folder):
         return folder

@@ -15,11 +15,13 @@ class SiameseConfig(RunConfig):
     """Options that faces and sounds share."""
 
     encoder: str = option("ours", "the book's network or ours", choices=ENCODERS)
-    dim: int = option(160, "length of an embedding (our encoder)", minimum=1)
-    dropout: float = option(0.0, "share of features dropped (our encoder)", minimum=0.0)
+    dim: int = option(160, "length of an embedding (our encoder)", minimum=1, maximum=4096)
+    dropout: float = option(
+        0.0, "share of features dropped (our encoder)", minimum=0.0, maximum=0.99
+    )
     energy: str = option("euclidean", "distance of two embeddings", choices=ENERGIES)
     margin: float = option(1.0, "distance from which an imposite pair costs nothing", minimum=0.0)
-    pairs: int = option(64, "pairs per step", minimum=2)
+    pairs: int = option(64, "pairs per step", minimum=2, maximum=100_000)
     steps: int = option(200, "training steps of one split or fold", minimum=1)
     optimizer: str = option(
         "adamw",
@@ -38,13 +40,18 @@ class FacesConfig(SiameseConfig):
     """Options of ``chapters.ch02_siamese.train_faces``."""
 
     data: str = option("orl_faces", "orl_faces, sketch_faces (generated), or a folder of people")
-    splits: int = option(5, "groups of people; each is tested once", minimum=2)
-    val_people: int = option(6, "people of every split who choose the threshold", minimum=2)
+    splits: int = option(5, "groups of people; each is tested once", minimum=2, maximum=1000)
+    val_people: int = option(
+        6, "people of every split who choose the threshold", minimum=2, maximum=100_000
+    )
     threshold: float = option(
         0.0, "distance below which a pair counts as genuine; 0 chooses it", minimum=0.0
     )
     sample_size: int = option(
-        0, "pairs of each kind drawn once, as in the book; 0 draws afresh at each step", minimum=0
+        0,
+        "pairs of each kind drawn once, as in the book; 0 draws afresh at each step",
+        minimum=0,
+        maximum=10**7,
     )
 
 
@@ -53,12 +60,16 @@ class AudioConfig(SiameseConfig):
     """Options of ``chapters.ch02_siamese.train_audio``; the threshold is half the margin."""
 
     data: str = option("cats_dogs", "cats_dogs, or synth_sounds (generated)", choices=SOUND_SETS)
-    folds: int = option(7, "parts of the clips; each is tested once", minimum=2)
-    repeats: int = option(1, "cross-validations, each with other folds", minimum=1)
+    folds: int = option(7, "parts of the clips; each is tested once", minimum=2, maximum=1000)
+    repeats: int = option(1, "cross-validations, each with other folds", minimum=1, maximum=1000)
     epochs: bool = option(False, "go through all pairs in turn, as the book; otherwise draw them")
-    channels: int = option(64, "channels of the convolutions (our encoder)", minimum=1)
-    crop: int = option(64, "frames of a training clip", minimum=8)
-    noise: float = option(0.2, "deviation of noise on normalised features", minimum=0.0)
+    channels: int = option(
+        64, "channels of the convolutions (our encoder)", minimum=1, maximum=4096
+    )
+    crop: int = option(64, "frames of a training clip", minimum=8, maximum=400)
+    noise: float = option(
+        0.2, "deviation of noise on normalised features", minimum=0.0, maximum=1000.0
+    )
 
 
 # The book's training: RMSprop at its default rate, batches of 128 pairs, margin 1, threshold 0.5.

@@ -8,8 +8,6 @@ would take at the speed of a large matrix product. Two peers show what the encod
 from the textbook block are worth: no bias before batch normalisation, and its fused kernel.
 """
 
-import argparse
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -17,7 +15,7 @@ from keras import layers
 
 from chapters.ch03_prototypical import models
 from chapters.engine import script, timing
-from chapters.engine.errors import ConfigError
+from chapters.engine.configuration import Parser, whole, within
 from chapters.engine.update import apply_gradients
 
 WAY, SHOT, QUERY, SIZE, CHANNELS, BLOCKS = 60, 5, 5, 28, 64, 4
@@ -25,11 +23,14 @@ WAY, SHOT, QUERY, SIZE, CHANNELS, BLOCKS = 60, 5, 5, 28, 64, 4
 
 def main(argv: list[str] | None = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Step time against the matrix-product bound.")
-    parser.add_argument("--repeats", type=int, default=15, help="timed steps of each (default: 15)")
+    parser = Parser(description="Step time against the matrix-product bound.")
+    parser.add_argument(
+        "--repeats",
+        type=within(whole, 1, 10_000),
+        default=15,
+        help="timed steps of each (default: 15)",
+    )
     repeats = parser.parse_args(argv).repeats
-    if repeats < 1:
-        raise ConfigError(f"--repeats is {repeats}; it must be at least 1.")
     print(f"Device: {script.prepare(seed=0)}. {WAY}-way {SHOT}-shot, {QUERY} queries per class.")
     seconds = timing.time_in_turns(
         {

@@ -6,7 +6,6 @@ Memory 128 x 20, an LSTM of 100 units, one read and one write head: forward, bac
 All are measured in turns in one run; PyTorch when it is installed. What counts are the ratios.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -19,8 +18,7 @@ from chapters.ch05_memory import peers, train_ntm
 from chapters.ch05_memory.presets import SCRIPTS, NTMConfig
 from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import script, timing
-from chapters.engine.configuration import build
-from chapters.engine.errors import ConfigError
+from chapters.engine.configuration import Parser, build, whole, within
 
 OURS = "ours: loop, XLA"
 CALLS = 20  # in a row, of which the median counts
@@ -28,14 +26,17 @@ CALLS = 20  # in a row, of which the median counts
 
 def main(argv: list[str] | None = None) -> None:
     """Print a table for each batch size and length."""
-    parser = argparse.ArgumentParser(description="The copy model's training step, in several ways.")
-    parser.add_argument("--repeats", type=int, default=20, help="timed calls of each (default: 20)")
+    parser = Parser(description="The copy model's training step, in several ways.")
+    parser.add_argument(
+        "--repeats",
+        type=within(whole, 1, 10_000),
+        default=20,
+        help="timed calls of each (default: 20)",
+    )
     parser.add_argument(
         "--unrolled-xla", action="store_true", help="also unrolled under XLA; compiles for minutes"
     )
     options = parser.parse_args(argv)
-    if options.repeats < 1:
-        raise ConfigError(f"--repeats is {options.repeats}; it must be at least 1.")
     print(f"Device: {script.prepare(seed=0)}.")
     config = build(SCRIPTS["train_ntm"], "paper", {"preset": "paper"})
     for batch in (1, 32):

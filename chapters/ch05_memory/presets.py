@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, RunConfig, Script, option
+from chapters.experiments.options import counts
 
 # Santoro et al. (2016), table 1 (one-hot labels) and 2 (strings): % right at a presentation.
 PUBLISHED = {
@@ -16,11 +17,13 @@ PUBLISHED = {
 class MemoryConfig(RunConfig):
     """Options of both training scripts."""
 
-    rnn_size: int = option(100, "units of the controller, or of each LSTM layer", minimum=1)
+    rnn_size: int = option(
+        100, "units of the controller, or of each LSTM layer", minimum=1, maximum=4096
+    )
     controller: str = option("lstm", "controller of the memory", choices=("lstm", "feed_forward"))
-    memory_size: int = option(128, "slots of the memory", minimum=1)
-    memory_vector_dim: int = option(20, "width of a slot", minimum=1)
-    batch: int = option(1, "sequences per step", minimum=1)
+    memory_size: int = option(128, "slots of the memory", minimum=1, maximum=65_536)
+    memory_vector_dim: int = option(20, "width of a slot", minimum=1, maximum=4096)
+    batch: int = option(1, "sequences per step", minimum=1, maximum=10_000)
     steps: int = option(40000, "training steps", minimum=1)
     steps_per_epoch: int = option(2000, "steps between lines of the log", minimum=1)
     steps_per_call: int = option(200, "steps in one graph call; changes speed only", minimum=1)
@@ -40,30 +43,42 @@ class NTMConfig(MemoryConfig):
 
     task: str = option("copy", "what to learn", choices=("copy", "repeat_copy", "recall"))
     model: str = option("NTM", "with a memory, or an LSTM alone", choices=("NTM", "LSTM"))
-    rnn_layers: int = option(1, "layers of --model LSTM", minimum=1)
-    read_head_num: int = option(1, "read heads", minimum=1)
-    write_head_num: int = option(1, "write heads", minimum=1)
+    rnn_layers: int = option(
+        1, "layers of --model LSTM", minimum=1, maximum=64, only=("model", "LSTM")
+    )
+    read_head_num: int = option(1, "read heads", minimum=1, maximum=64)
+    write_head_num: int = option(1, "write heads", minimum=1, maximum=64)
     addressing_mode: str = option(
         "content_and_location",
         "all four steps of addressing, or by content alone",
         choices=("content_and_location", "content"),
     )
-    shift_range: int = option(1, "largest move of a head in one step", minimum=0)
+    shift_range: int = option(1, "largest move of a head in one step", minimum=0, maximum=1000)
     memory_init: str = option(
         "constant",
         "memory at the start: 1e-6, random numbers that stay, or learned",
         choices=("constant", "random", "learned"),
     )
-    vector_dim: int = option(8, "bits of a vector", minimum=1)
-    min_length: int = option(1, "shortest sequence (for recall: fewest items)", minimum=1)
-    max_length: int = option(20, "longest sequence in training (for recall: items)", minimum=1)
-    max_repeats: int = option(10, "largest number of repeats in training", minimum=1)
-    seeds: int = option(1, "networks trained, with seeds one after the other", minimum=1)
-    test_lengths: str = option(
-        "10,20,30,50,80,120", "lengths of the test, with commas between (recall: items)"
+    vector_dim: int = option(8, "bits of a vector", minimum=1, maximum=4096)
+    min_length: int = option(
+        1, "shortest sequence (for recall: fewest items)", minimum=1, maximum=10_000
     )
-    test_repeats: str = option("10,20", "repeats of the test, at --max-length vectors")
-    test_sequences: int = option(1000, "sequences of each test", minimum=1)
+    max_length: int = option(
+        20, "longest sequence in training (for recall: items)", minimum=1, maximum=10_000
+    )
+    max_repeats: int = option(10, "largest number of repeats in training", minimum=1, maximum=1000)
+    seeds: int = option(
+        1, "networks trained, with seeds one after the other", minimum=1, maximum=1000
+    )
+    test_lengths: str = option(
+        "10,20,30,50,80,120",
+        "lengths of the test, with commas between (recall: items)",
+        check=counts,
+    )
+    test_repeats: str = option(
+        "10,20", "repeats of the test, at --max-length vectors", check=counts
+    )
+    test_sequences: int = option(1000, "sequences of each test", minimum=1, maximum=10**7)
 
 
 NTM = {
@@ -141,24 +156,26 @@ class MANNConfig(MemoryConfig):
     labels: str = option(
         "one_hot", "one of way, or five letters of five", choices=("one_hot", "string")
     )
-    way: int = option(5, "classes of an episode", minimum=1)
-    length: int = option(50, "pictures of an episode", minimum=1)
-    image_size: int = option(20, "height and width in pixels", minimum=8)
-    jitter: int = option(0, "training pictures move by up to this many pixels", minimum=0)
+    way: int = option(5, "classes of an episode", minimum=1, maximum=10_000)
+    length: int = option(50, "pictures of an episode", minimum=1, maximum=10_000)
+    image_size: int = option(20, "height and width in pixels", minimum=8, maximum=512)
+    jitter: int = option(
+        0, "training pictures move by up to this many pixels", minimum=0, maximum=512
+    )
     rotations: bool = option(True, "count every class four times, turned by quarter turns")
     train_split: str = option("trainval", "classes to learn from", choices=("train", "trainval"))
-    rnn_size: int = option(200, "units of the controller, or of the LSTM", minimum=1)
-    memory_vector_dim: int = option(40, "width of a slot", minimum=1)
-    head_num: int = option(4, "read heads, and as many write heads", minimum=1)
-    gamma: float = option(0.95, "share of the usage that a step keeps", minimum=0.0)
-    batch: int = option(16, "episodes per step", minimum=1)
+    rnn_size: int = option(200, "units of the controller, or of the LSTM", minimum=1, maximum=4096)
+    memory_vector_dim: int = option(40, "width of a slot", minimum=1, maximum=4096)
+    head_num: int = option(4, "read heads, and as many write heads", minimum=1, maximum=64)
+    gamma: float = option(0.95, "share of the usage that a step keeps", minimum=0.0, maximum=1.0)
+    batch: int = option(16, "episodes per step", minimum=1, maximum=10_000)
     learning_rate: float = option(3e-3, "learning rate at the start", minimum=0.0)
     clip: float = option(10.0, "largest norm of the gradient; 0 does not clip", minimum=0.0)
     steps: int = option(24000, "training steps", minimum=1)
     steps_per_epoch: int = option(500, "steps between validations", minimum=1)
     steps_per_call: int = option(50, "steps in one graph call; changes speed only", minimum=1)
-    validation_episodes: int = option(160, "episodes of a validation", minimum=1)
-    test_episodes: int = option(1000, "episodes of the test", minimum=2)
+    validation_episodes: int = option(160, "episodes of a validation", minimum=1, maximum=10**7)
+    test_episodes: int = option(1000, "episodes of the test", minimum=2, maximum=10**7)
 
 
 MANN = {
@@ -184,12 +201,20 @@ MANN = {
     "strings_15": {"labels": "string", "way": 15, "length": 100, "steps": 12000},
 }
 
+ONE_DEVICE = {"strategy": "whose steps are one compiled program for one device"}
+
 SCRIPTS = {
     "train_ntm": Script(
-        "Neural Turing machine: copy, repeat copy and associative recall.", NTMConfig, NTM
+        "Neural Turing machine: copy, repeat copy and associative recall.",
+        NTMConfig,
+        NTM,
+        ONE_DEVICE,
     ),
     "train_mann": Script(
-        "Memory-augmented network: learn characters while they are shown.", MANNConfig, MANN
+        "Memory-augmented network: learn characters while they are shown.",
+        MANNConfig,
+        MANN,
+        ONE_DEVICE,
     ),
 }
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from chapters.ch06_maml import plots, train_omniglot
 from chapters.ch06_maml.adversarial import fgsm, pgd
-from chapters.ch06_maml.presets import SCRIPTS, OmniglotConfig
+from chapters.ch06_maml.presets import SCRIPTS, OmniglotConfig, strengths
 from chapters.engine import configuration, script
-from chapters.engine.errors import ConfigError, RunError
+from chapters.engine.errors import RunError
 from chapters.engine.evaluation import Evaluator
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
@@ -88,7 +88,7 @@ def options_of(run: Path) -> OmniglotConfig:
         RunError: the folder holds none.
     """
     try:
-        saved = json.loads((run / "config.json").read_text())
+        saved = json.loads((run / "config.json").read_text(encoding="utf-8"))
         if saved.pop("script") != "chapters.ch06_maml.train_omniglot":
             raise ValueError("it was made by another script")
         return OmniglotConfig(**saved)
@@ -132,17 +132,6 @@ def row(name, attack, epsilon, score, options, data) -> dict:
         "seed": score.seed,
         "batch_norm": score.batch_norm,
     }
-
-
-def strengths(text: str) -> list[float]:
-    """``0,0.05,0.1`` -> numbers; ConfigError when one is not in [0, 1]."""
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or not all(0 <= epsilon <= 1 for epsilon in found):
-        raise ConfigError(f"--epsilons is {text!r}; expected numbers in [0, 1] such as 0,0.05,0.1.")
-    return found
 
 
 if __name__ == "__main__":

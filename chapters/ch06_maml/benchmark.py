@@ -7,7 +7,6 @@ script's own loop) and images (four strided convolutions, 5-way 1-shot). JAX and
 measured in the same run when they are installed; neither is required. What counts are the ratios.
 """
 
-import argparse
 import dataclasses
 import tempfile
 import time
@@ -21,8 +20,7 @@ from chapters.ch06_maml import maml, networks, peers, train_sine
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import script, timing
-from chapters.engine.configuration import build
-from chapters.engine.errors import ConfigError
+from chapters.engine.configuration import Parser, build, whole, within
 from chapters.engine.loop import Loop
 from chapters.engine.mapping import MODES
 from chapters.engine.runs import RunFolder
@@ -35,13 +33,18 @@ INNER_RATE = 0.4
 
 def main(argv: list[str] | None = None) -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description="MAML's steps beside those of other libraries.")
+    parser = Parser(description="MAML's steps beside those of other libraries.")
     parser.add_argument("--only", choices=("sine", "images"), help="one of the two experiments")
-    parser.add_argument("--repeats", type=int, default=10, help="timed calls of each (default: 10)")
-    parser.add_argument("--query", type=int, default=15, help="queries per class (default: 15)")
+    parser.add_argument(
+        "--repeats",
+        type=within(whole, 1, 10_000),
+        default=10,
+        help="timed calls of each (default: 10)",
+    )
+    parser.add_argument(
+        "--query", type=within(whole, 1, 100), default=15, help="queries per class (default: 15)"
+    )
     options = parser.parse_args(argv)
-    if min(options.repeats, options.query) < 1:
-        raise ConfigError("--repeats and --query must be at least 1.")
     print(f"Device: {script.prepare(seed=0)}.")
     if options.only != "images":
         sine_table(options.repeats)

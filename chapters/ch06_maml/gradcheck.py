@@ -9,7 +9,6 @@ in any inner step, is left out of that column, and the table says how many were.
 holds every weight. Exits with 1 if an error is above 1e-6.
 """
 
-import argparse
 import sys
 
 import keras
@@ -18,6 +17,7 @@ import tensorflow as tf
 
 from chapters.ch06_maml import numpy_maml
 from chapters.engine import script
+from chapters.engine.configuration import Parser, number, whole, within
 from chapters.engine.errors import ConfigError
 from chapters.engine.functional import add_scaled, call_with
 from datasets.sinusoid import SineTasks
@@ -29,15 +29,20 @@ LIMIT = 1e-6
 
 def main(argv: list[str] | None = None) -> None:
     """Print the table; exit with 1 if two gradients differ."""
-    parser = argparse.ArgumentParser(description="Check MAML's gradient written by hand.")
-    parser.add_argument("--seed", type=int, default=0, help="of tasks and weights (default: 0)")
-    parser.add_argument("--steps", type=int, default=3, help="inner steps (default: 3)")
-    parser.add_argument("--rate", type=float, default=0.01, help="inner rate (default: 0.01)")
+    parser = Parser(description="Check MAML's gradient written by hand.")
+    parser.add_argument(
+        "--seed",
+        type=within(whole, 0, 2 * 10**9),
+        default=0,
+        help="of tasks and weights (default: 0)",
+    )
+    parser.add_argument(
+        "--steps", type=within(whole, 0, 100), default=3, help="inner steps (default: 3)"
+    )
+    parser.add_argument(
+        "--rate", type=within(number, 0.0, 1e6), default=0.01, help="inner rate (default: 0.01)"
+    )
     options = parser.parse_args(argv)
-    if options.steps < 0 or options.seed < 0:
-        raise ConfigError(
-            f"--steps is {options.steps} and --seed {options.seed}; neither may be negative."
-        )
     script.prepare(options.seed)
     tasks = sine_tasks(options.seed)
     weights = numpy_maml.initialise(WIDTHS, options.seed)

@@ -1,9 +1,17 @@
 """Options and presets of chapter 6; data only."""
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, option
-from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
+from chapters.engine.configuration import Model, RunConfig, Script, number, option, shorten
+from chapters.engine.errors import ConfigError
+from chapters.experiments.options import (
+    EPISODES,
+    UNITS,
+    AdaptationOptions,
+    SineOptions,
+    ToyOptions,
+)
 
 # Finn et al. (2017), table 1: Omniglot, batch norm with the queries' statistics.
 PUBLISHED = {
@@ -26,13 +34,26 @@ class OmniglotConfig(AdaptationOptions):
     """Options of ``chapters.ch06_maml.train_omniglot``."""
 
     method: str = option("maml", "learner", choices=METHODS)
-    epsilon: float = option(0.1, "adml: largest change of a pixel in training", minimum=0.0)
+    epsilon: float = option(
+        0.1,
+        "adml: largest change of a pixel in training",
+        minimum=0.0,
+        maximum=1.0,
+        only=("method", "adml"),
+    )
     pairing: str = option(
         "crossed",
         "adml: which weights meet which queries; crossed as the paper, parallel as the book",
         choices=("crossed", "parallel"),
+        only=("method", "adml"),
     )
-    context: int = option(100, "caml: number of context parameters", minimum=1)
+    context: int = option(
+        100,
+        "caml: number of context parameters",
+        minimum=1,
+        maximum=UNITS,
+        only=("method", "caml"),
+    )
 
 
 FIVE_WAY = {
@@ -92,7 +113,13 @@ class SineConfig(SineOptions):
     """Options of ``chapters.ch06_maml.train_sine``."""
 
     method: str = option("maml", "learner", choices=("maml", "caml"))
-    context: int = option(5, "caml: number of context parameters", minimum=1)
+    context: int = option(
+        5,
+        "caml: number of context parameters",
+        minimum=1,
+        maximum=UNITS,
+        only=("method", "caml"),
+    )
 
 
 SINE = {
@@ -131,11 +158,18 @@ class ToyConfig(ToyOptions):
     """Options of ``chapters.ch06_maml.train_toy``."""
 
     method: str = option("maml", "learner", choices=("maml", "adml"))
-    epsilon: float = option(0.2, "adml: largest change of an input", minimum=0.0)
+    epsilon: float = option(
+        0.2,
+        "adml: largest change of an input",
+        minimum=0.0,
+        maximum=1.0,
+        only=("method", "adml"),
+    )
     pairing: str = option(
         "crossed",
         "adml: which weights meet which queries; crossed as the paper, parallel as the book",
         choices=("crossed", "parallel"),
+        only=("method", "adml"),
     )
 
 
@@ -148,15 +182,32 @@ TOY = {
 }
 
 
+def strengths(text: str, flag: str = "--epsilons") -> list[float]:
+    """``0,0.05,0.1`` -> numbers; ConfigError when one is not in [0, 1]."""
+    try:
+        found = [number(part.strip()) for part in text.split(",")]
+    except ArgumentTypeError:
+        found = []
+    if not found or not all(0 <= epsilon <= 1 for epsilon in found):
+        raise ConfigError(
+            f"{flag} is {shorten(text)!r}; expected numbers in [0, 1] such as 0,0.05,0.1."
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class AttackConfig(RunConfig):
     """Options of ``chapters.ch06_maml.attack``."""
 
     maml: str = option("zoo/weights/maml-omniglot-5way", "run folder of MAML")
     adml: str = option("zoo/weights/adml-omniglot-5way", "run folder of ADML")
-    epsilons: str = option("0,0.02,0.05,0.1,0.15,0.2,0.3", "strengths of the attack")
-    shown_epsilon: float = option(0.1, "strength in the picture of attacked images", minimum=0.0)
-    episodes: int = option(100, "test episodes of each figure", minimum=2)
+    epsilons: str = option(
+        "0,0.02,0.05,0.1,0.15,0.2,0.3", "strengths of the attack", check=strengths
+    )
+    shown_epsilon: float = option(
+        0.1, "strength in the picture of attacked images", minimum=0.0, maximum=1.0
+    )
+    episodes: int = option(100, "test episodes of each figure", minimum=2, maximum=EPISODES)
 
 
 ATTACK = {
@@ -169,11 +220,13 @@ SCRIPTS = {
         "Accuracy of MAML and ADML on clean and on attacked queries, by strength of the attack.",
         AttackConfig,
         ATTACK,
+        without=dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
     ),
     "train_toy": Script(
         "The book's toy problem of sections 6.5 and 6.7, with tasks that can be learned.",
         ToyConfig,
         TOY,
+        without={"strategy": "whose steps are one compiled program for one device"},
     ),
     "train_sine": Script(
         "MAML and CAML on sine curves: fit a curve from a few points after a few steps.",

@@ -9,10 +9,11 @@ from chapters.ch06_maml import caml, maml, networks
 from chapters.ch06_maml.losses import ERRORS
 from chapters.ch06_maml.presets import PUBLISHED_SINE, SCRIPTS
 from chapters.engine import configuration, script, strategies
+from chapters.engine.errors import ConfigError
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import sine
-from chapters.experiments.options import numbers
+from chapters.experiments.options import widths
 
 METHODS = {"maml": (maml.MAML, maml.train_step), "caml": (caml.CAML, caml.train_step)}
 
@@ -71,7 +72,11 @@ def build_learner(config, decision=None):
 def build_network(config):
     """The network of the options, with its first weights."""
     if config.method == "caml":
-        return caml.sine_network(config.context, numbers(config.hidden, "--hidden", 1))
+        if (config.activation, config.init) != ("relu", "glorot"):
+            raise ConfigError(
+                "--activation and --init are for --method maml; CAML's network is the paper's."
+            )
+        return caml.sine_network(config.context, widths(config.hidden, "--hidden"))
     return networks.sine_network(config)
 
 

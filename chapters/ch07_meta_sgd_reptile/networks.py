@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.experiments.options import SineOptions, numbers
+from chapters.experiments.options import SineOptions, widths
 
 
 def mlp(inputs: int, outputs: int, hidden=(40, 40), activation="relu", dtype="float32", **options):
@@ -36,7 +36,7 @@ def mlp(inputs: int, outputs: int, hidden=(40, 40), activation="relu", dtype="fl
 
 def sine_network(config: SineOptions) -> keras.Sequential:
     """The network for sine curves that the options ask for, with its first weights."""
-    network = mlp(1, 1, numbers(config.hidden, "--hidden", 1), config.activation)
+    network = mlp(1, 1, widths(config.hidden, "--hidden"), config.activation)
     if config.init != "glorot":
         draw_as_pytorch(network, biases=config.init == "pytorch")
     return network

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
+from chapters.experiments.options import (
+    ITEMS,
+    STEPS,
+    AdaptationOptions,
+    SineOptions,
+    ToyOptions,
+)
 
 # Omniglot, accuracy in %. Li et al. (2017), table 2: batch norm with the queries' statistics.
 PUBLISHED = {
@@ -36,16 +42,28 @@ class MethodOptions:
         0.0,
         "meta_sgd: where all rates start; 0 draws one from 0.005 to 0.1 as the paper",
         minimum=0.0,
+        only=("method", "meta_sgd"),
     )
     inner_batch: int = option(
-        0, "reptile: items of an inner minibatch; 0 for the whole support set", minimum=0
+        0,
+        "reptile: items of an inner minibatch; 0 for the whole support set",
+        minimum=0,
+        maximum=ITEMS,
+        only=("method", "reptile"),
     )
     inner_optimizer: str = option(
-        "sgd", "reptile: inner optimizer; adam has beta1 = 0", choices=("sgd", "adam")
+        "sgd",
+        "reptile: inner optimizer; adam has beta1 = 0",
+        choices=("sgd", "adam"),
+        only=("method", "reptile"),
     )
-    test_steps: int = option(1, "inner steps at test", minimum=0)
+    test_steps: int = option(1, "inner steps at test", minimum=0, maximum=STEPS)
     test_batch: int = option(
-        0, "reptile: items of a minibatch at test; 0 for the whole support set", minimum=0
+        0,
+        "reptile: items of a minibatch at test; 0 for the whole support set",
+        minimum=0,
+        maximum=ITEMS,
+        only=("method", "reptile"),
     )
 
 
@@ -180,7 +198,10 @@ TOY = {
 
 SCRIPTS = {
     "train_toy": Script(
-        "The book's toy problem of section 7.4, with tasks that can be learned.", ToyConfig, TOY
+        "The book's toy problem of section 7.4, with tasks that can be learned.",
+        ToyConfig,
+        TOY,
+        without={"strategy": "whose steps are one compiled program for one device"},
     ),
     "train_sine": Script(
         "Meta-SGD and Reptile on sine curves: fit a curve from a few points after a few steps.",

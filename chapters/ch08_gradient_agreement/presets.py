@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import AdaptationOptions, SineOptions, ToyOptions
+from chapters.experiments.options import TASKS, AdaptationOptions, SineOptions, ToyOptions
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,10 @@ class AgreementOptions:
     base: str = option("maml", "whose outer step is weighted", choices=("maml", "reptile"))
     agreement: bool = option(True, "weight tasks by agreement; without, each counts 1/n")
     outliers: int = option(
-        0, "tasks of each training batch whose targets are random; never at test", minimum=0
+        0,
+        "tasks of each training batch whose targets are random; never at test",
+        minimum=0,
+        maximum=TASKS,
     )
 
 
@@ -92,7 +95,10 @@ TOY = {
 
 SCRIPTS = {
     "train_toy": Script(
-        "The book's toy problem of section 8.4, with tasks that can be learned.", ToyConfig, TOY
+        "The book's toy problem of section 8.4, with tasks that can be learned.",
+        ToyConfig,
+        TOY,
+        without={"strategy": "whose steps are one compiled program for one device"},
     ),
     "train_sine": Script(
         "MAML and Reptile with gradient agreement on sine curves, with odd tasks or without.",

@@ -7,10 +7,16 @@ names are errors everywhere. Nothing here imports TensorFlow, so presets can be 
 import argparse
 import dataclasses
 import difflib
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from chapters.engine.errors import ConfigError
+
+# Upper ends of options that name none: far above any use, far below what overflows.
+LARGEST = {int: 10**9, float: 1e38}
+LONGEST = 4096  # characters of a text, such as a path
 
 
 class Script(NamedTuple):
@@ -19,6 +25,7 @@ class Script(NamedTuple):
     summary: str  # one line
     config: type  # frozen dataclass
     presets: dict[str, dict[str, Any]]  # the first one is the default
+    without: dict[str, str] = {}  # options of every script that do not apply to this one: why
 
 
 class Model(NamedTuple):
@@ -31,9 +38,33 @@ class Model(NamedTuple):
     read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves
 
 
-def option(default, help: str, choices: Iterable = (), minimum=None):
-    """A field of a configuration: default, one line of help, and what is allowed."""
-    metadata = {"help": help, "choices": tuple(choices), "minimum": minimum}
+def option(
+    default,
+    help: str,
+    choices: Iterable = (),
+    minimum=None,
+    maximum=None,
+    check: Callable[[str, str], Any] | None = None,
+    only: tuple[str, str] | None = None,
+):
+    """A field of a configuration.
+
+    Args:
+        default: its type is that of the option.
+        help: one line.
+        choices: the values that are allowed, if they can be counted.
+        minimum, maximum: ends of a number; every number has an upper end, see ``LARGEST``.
+        check: (text, flag) -> anything; raises ConfigError where a text does not fit.
+        only: name of another option and its value without which this one has no effect.
+    """
+    metadata = {
+        "help": help,
+        "choices": tuple(choices),
+        "minimum": minimum,
+        "maximum": LARGEST.get(type(default)) if maximum is None else maximum,
+        "check": check,
+        "only": only,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -44,7 +75,12 @@ class RunConfig:
     preset: str = option("", "named set of options")
     run: str = option("", "folder for the results (default: runs/<script>/<preset>)")
     resume: bool = option(False, "go on where the newest complete checkpoint of the run stopped")
-    seed: int = option(0, "seed of weights and data; the same seed gives the same run", minimum=0)
+    seed: int = option(
+        0,
+        "seed of weights and data; the same seed gives the same run",
+        minimum=0,
+        maximum=2 * 10**9,  # what is added to it must stay a 32-bit number
+    )
     data_root: str = option("", "data folder searched before METAZOO_DATA and the cache")
     offline: bool = option(False, "never download (METAZOO_OFFLINE=1 does the same)")
     export: str = option("", "write the trained model as a SavedModel into this folder")
@@ -68,14 +104,16 @@ def parse(script: Script, argv: list[str] | None = None):
     parser = _parser(script)
     given = vars(parser.parse_args(argv))
     preset = given.get("preset", next(iter(script.presets)))
-    return build(script, preset, {**given, "preset": preset})
+    config = build(script, preset, {**given, "preset": preset})
+    _check_meaning(script, config, given)
+    return config
 
 
 def build(script: Script, preset: str, changes: dict[str, Any]):
     """Configuration of a preset with some options changed."""
     if preset not in script.presets:
         raise ConfigError(
-            f"Unknown preset {preset!r}{suggest(preset, script.presets)}; "
+            f"Unknown preset {shorten(preset)!r}{suggest(shorten(preset), script.presets)}; "
             f"the presets are {', '.join(script.presets)}."
         )
     values = {**script.presets[preset], **changes}
@@ -93,22 +131,107 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def flag_of(name: str) -> str:
+    """The option as it is typed: ``inner_rate`` -> ``--inner-rate``."""
+    return "--" + name.replace("_", "-")
+
+
+def whole(text: str) -> int:
+    """A whole number of ASCII digits, as every option and command reads it."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,4000}", text):
+        raise argparse.ArgumentTypeError(f"invalid int value: {shorten(text)!r}")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A number of ASCII characters, as every option and command reads it."""
+    try:
+        if not text.isascii() or "_" in text:
+            raise ValueError
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid float value: {shorten(text)!r}") from None
+
+
+def within(kind: Callable[[str], Any], least, most) -> Callable[[str], Any]:
+    """``whole`` or ``number`` with two ends, for commands that have no configuration."""
+
+    def parse(text: str):
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{shorten(value)} is given; it must be at least {least} and at most {most:,}"
+            )
+        return value
+
+    return parse
+
+
+def shorten(value, length: int = 40) -> str:
+    """A value in a message: as text, cut when it is long."""
+    text = str(value)
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def _check(field: dataclasses.Field, value) -> None:
-    flag = "--" + field.name.replace("_", "-")
-    choices, minimum = field.metadata["choices"], field.metadata["minimum"]
+    flag, allowed = flag_of(field.name), field.metadata
+    choices, minimum, maximum = (allowed[name] for name in ("choices", "minimum", "maximum"))
     if choices and value not in choices:
         raise ConfigError(
-            f"{flag} is {value!r}{suggest(str(value), map(str, choices))}; "
+            f"{flag} is {shorten(repr(value))}{suggest(shorten(value), map(str, choices))}; "
             f"it must be one of {', '.join(map(str, choices))}."
         )
     if minimum is not None and not value >= minimum:
-        raise ConfigError(f"{flag} is {value}; it must be at least {minimum}.")
+        raise ConfigError(f"{flag} is {shorten(value)}; it must be at least {minimum}.")
+    if maximum is not None and not value <= maximum:
+        raise ConfigError(f"{flag} is {shorten(value)}; it must be at most {maximum:,}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{flag} is {value}; it must be a finite number.")
+    if isinstance(value, str):
+        _check_text(flag, value)
+    if allowed["check"]:
+        allowed["check"](value, flag)
 
 
-class _Parser(argparse.ArgumentParser):
+def _check_text(flag: str, text: str) -> None:
+    """Refuse what no file system and no JSON file can hold."""
+    if len(text) > LONGEST:
+        raise ConfigError(f"{flag} has {len(text):,} characters; at most {LONGEST:,} are read.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ConfigError(f"{flag} is {text!r}, which is not valid UTF-8; rename it.") from None
+    if "\0" in text:
+        raise ConfigError(f"{flag} is {text!r}; a name cannot hold a zero byte.")
+
+
+def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
+    """Refuse an option that was typed and would be ignored."""
+    metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
+    for name in given:
+        if name in script.without:
+            raise ConfigError(
+                f"{flag_of(name)} does not apply to this script, {script.without[name]}; leave it "
+                "away."
+            )
+        if metadata[name]["only"]:
+            other, needed = metadata[name]["only"]
+            found = getattr(config, other)
+            if found != needed:
+                raise ConfigError(
+                    f"{flag_of(name)} is for {flag_of(other)} {needed} and has no effect with "
+                    f"{flag_of(other)} {found}; leave one of them away."
+                )
+
+
+KINDS = {int: whole, float: number, str: str}
+
+
+class Parser(argparse.ArgumentParser):
     """argparse that reports one sentence through ConfigError."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise ConfigError instead of printing the usage."""
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             first = unknown.split()[0].split("=")[0]
@@ -117,9 +240,9 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(message.rstrip(".") + ".")
 
 
-def _parser(script: Script) -> _Parser:
+def _parser(script: Script) -> Parser:
     lines = [f"  {name}: {_shown(values)}" for name, values in script.presets.items()]
-    parser = _Parser(
+    parser = Parser(
         description=script.summary,
         epilog="presets, whose values replace the defaults above (the first is used when none is "
         "named):\n" + "\n".join(lines),
@@ -128,9 +251,10 @@ def _parser(script: Script) -> _Parser:
         argument_default=argparse.SUPPRESS,  # only what was typed, so that presets can show
     )
     for field in dataclasses.fields(script.config):
-        flag = "--" + field.name.replace("_", "-")
-        text = field.metadata["help"]
-        if field.name == "preset":
+        flag, text = flag_of(field.name), field.metadata["help"]
+        if field.name in script.without:
+            parser.add_argument(flag, nargs="?", help=argparse.SUPPRESS)  # refused with a reason
+        elif field.name == "preset":
             parser.add_argument(flag, help=f"{text}: {', '.join(script.presets)}")
         elif isinstance(field.default, bool):
             action = argparse.BooleanOptionalAction
@@ -140,7 +264,7 @@ def _parser(script: Script) -> _Parser:
             choices = field.metadata["choices"]
             shown = "|".join(map(str, choices)) if choices else kind.__name__.upper()
             default = f" (default: {field.default})" if field.default != "" else ""
-            parser.add_argument(flag, type=kind, metavar=shown, help=f"{text}{default}")
+            parser.add_argument(flag, type=KINDS[kind], metavar=shown, help=f"{text}{default}")
     return parser
 
 

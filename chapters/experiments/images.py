@@ -7,7 +7,6 @@ each, validation classes choose the weights, test classes are looked at once.
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,7 @@ import datasets
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator, Score
-from chapters.experiments.options import ImageOptions
+from chapters.experiments.options import Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.episodes import Episode, EpisodeSampler, to_float
 from datasets.errors import DataError
@@ -30,30 +29,6 @@ REGIME = {
     "support": "batch norm with the support set's statistics: honest",
     "transductive": "batch norm with the queries' own statistics: transductive",
 }
-
-
-class Column(NamedTuple):
-    """A test: ``5w1s`` is way 5, shot 1."""
-
-    way: int
-    shot: int
-
-    def __str__(self):
-        return f"{self.way}w{self.shot}s"
-
-
-def parse_columns(text: str) -> list[Column]:
-    """``5w1s,20w5s`` -> columns; ConfigError names the part that does not fit."""
-    columns = []
-    for part in text.split(","):
-        way, _, shot = part.strip().removesuffix("s").partition("w")
-        if not (part.strip().endswith("s") and way.isdigit() and shot.isdigit()):
-            raise ConfigError(
-                f"--columns has {part.strip()!r}; expected <way>w<shot>s such as 5w1s, with commas "
-                "between."
-            )
-        columns.append(Column(int(way), int(shot)))
-    return columns
 
 
 def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:

@@ -1,9 +1,60 @@
 """Options of the experiments that several chapters run; data only."""
 
+import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from chapters.engine.configuration import RunConfig, option
+from chapters.engine.configuration import RunConfig, option, shorten
 from chapters.engine.errors import ConfigError
+
+CLASSES, ITEMS, TASKS = 10_000, 10_000, 10_000  # most ways, shots or queries, tasks of a batch
+EPISODES = 10**7
+UNITS, STEPS = 4096, 1000  # most units of a layer, inner steps (a graph has a copy of each)
+
+
+class Column(NamedTuple):
+    """A test: ``5w1s`` is way 5, shot 1."""
+
+    way: int
+    shot: int
+
+    def __str__(self):
+        return f"{self.way}w{self.shot}s"
+
+
+def parse_columns(text: str, flag: str = "--columns") -> list[Column]:
+    """``5w1s,20w5s`` -> columns; ConfigError names the part that does not fit."""
+    columns = []
+    for part in (part.strip() for part in text.split(",")):
+        found = re.fullmatch(r"([0-9]{1,5})w([0-9]{1,5})s", part)
+        if not found or not (1 <= int(found[1]) <= CLASSES and 1 <= int(found[2]) <= ITEMS):
+            raise ConfigError(
+                f"{flag} has {shorten(part)!r}; expected <way>w<shot>s such as 5w1s, with commas "
+                "between."
+            )
+        columns.append(Column(int(found[1]), int(found[2])))
+    return columns
+
+
+def numbers(text: str, flag: str, least: int = 0, most: int = STEPS) -> list[int]:
+    """``0,1,5,10`` -> numbers; ConfigError names the option ``flag`` that does not fit."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch("[0-9]{1,9}", part) and least <= int(part) <= most for part in parts):
+        raise ConfigError(
+            f"{flag} is {shorten(text)!r}; expected whole numbers of {least} to {most:,} with "
+            "commas between."
+        )
+    return [int(part) for part in parts]
+
+
+def counts(text: str, flag: str) -> list[int]:
+    """``10,20,50`` -> lengths or repeats, each at least 1; ConfigError names the option."""
+    return numbers(text, flag, least=1, most=ITEMS)
+
+
+def widths(text: str, flag: str) -> list[int]:
+    """``40,40`` -> units of the hidden layers; ConfigError names the option."""
+    return numbers(text, flag, least=1, most=UNITS)
 
 
 @dataclass(frozen=True)
@@ -20,31 +71,35 @@ class ImageOptions(RunConfig):
         "publisher's 30 alphabets, tested on the 20 others",
         choices=("train", "trainval", "background"),
     )
-    image_size: int = option(28, "height and width in pixels", minimum=16)
+    image_size: int = option(28, "height and width in pixels", minimum=16, maximum=512)
     channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
     invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
-    way: int = option(5, "classes per training episode", minimum=2)
-    shot: int = option(1, "support items per class", minimum=1)
-    query: int = option(5, "query items per class", minimum=1)
-    tasks: int = option(1, "episodes per step", minimum=1)
+    way: int = option(5, "classes per training episode", minimum=2, maximum=CLASSES)
+    shot: int = option(1, "support items per class", minimum=1, maximum=ITEMS)
+    query: int = option(5, "query items per class", minimum=1, maximum=ITEMS)
+    tasks: int = option(1, "episodes per step", minimum=1, maximum=TASKS)
     steps: int = option(10000, "training steps", minimum=1)
     steps_per_epoch: int = option(500, "steps between validations", minimum=1)
     steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
     patience: int = option(0, "epochs without progress before stopping; 0 never", minimum=0)
-    validation_episodes: int = option(200, "episodes of a validation", minimum=2)
-    columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s with commas between")
-    test_episodes: int = option(1000, "episodes of each test", minimum=2)
-    test_query: int = option(15, "query items per class at test", minimum=1)
+    validation_episodes: int = option(200, "episodes of a validation", minimum=2, maximum=EPISODES)
+    columns: str = option(
+        "5w1s,5w5s", "tests, as <way>w<shot>s with commas between", check=parse_columns
+    )
+    test_episodes: int = option(1000, "episodes of each test", minimum=2, maximum=EPISODES)
+    test_query: int = option(15, "query items per class at test", minimum=1, maximum=ITEMS)
 
 
 @dataclass(frozen=True)
 class InnerLoopOptions(RunConfig):
     """Learners that adapt by gradient steps: inner and outer loop."""
 
-    tasks: int = option(25, "tasks per outer step", minimum=1)
+    tasks: int = option(25, "tasks per outer step", minimum=1, maximum=TASKS)
     inner_rate: float = option(0.01, "inner learning rate alpha", minimum=0.0)
-    inner_steps: int = option(1, "inner steps in training; 0 is joint training", minimum=0)
-    test_steps: int = option(10, "inner steps at test", minimum=0)
+    inner_steps: int = option(
+        1, "inner steps in training; 0 is joint training", minimum=0, maximum=STEPS
+    )
+    test_steps: int = option(10, "inner steps at test", minimum=0, maximum=STEPS)
     first_order: bool = option(False, "leave out second derivatives where a method has them")
     learning_rate: float = option(1e-3, "outer learning rate beta at the start", minimum=0.0)
     schedule: str = option(
@@ -79,9 +134,9 @@ class SineOptions(InnerLoopOptions):
         "family of curves: ranges of amplitude, phase, frequency and inputs of a paper",
         choices=("maml", "meta_sgd", "reptile", "book", "full_circle", "blog", "blog_between"),
     )
-    shot: int = option(10, "support points in training", minimum=1)
-    query: int = option(10, "query points in training", minimum=1)
-    hidden: str = option("40,40", "units of the hidden layers, with commas between")
+    shot: int = option(10, "support points in training", minimum=1, maximum=ITEMS)
+    query: int = option(10, "query points in training", minimum=1, maximum=ITEMS)
+    hidden: str = option("40,40", "units of the hidden layers, with commas between", check=widths)
     activation: str = option("relu", "of the hidden layers", choices=("relu", "tanh"))
     init: str = option(
         "glorot",
@@ -97,9 +152,11 @@ class SineOptions(InnerLoopOptions):
     steps_per_epoch: int = option(1000, "steps between validations", minimum=1)
     steps_per_call: int = option(100, "steps in one graph call; changes speed only", minimum=1)
     xla: bool = option(True, "compile the steps into one program; not with several devices")
-    test_shot: int = option(10, "support points at test", minimum=1)
-    test_tasks: int = option(1000, "curves of the test", minimum=2)
-    shown_steps: str = option("0,1,5,10", "inner steps after which the error is reported")
+    test_shot: int = option(10, "support points at test", minimum=1, maximum=ITEMS)
+    test_tasks: int = option(1000, "curves of the test", minimum=2, maximum=EPISODES)
+    shown_steps: str = option(
+        "0,1,5,10", "inner steps after which the error is reported", check=numbers
+    )
 
 
 @dataclass(frozen=True)
@@ -109,16 +166,18 @@ class ToyOptions(InnerLoopOptions):
     as_printed: bool = option(
         False, "the book's generator: labels are coin flips, and a task has no identity"
     )
-    shot: int = option(10, "support points (num_samples)", minimum=1)
-    query: int = option(10, "query points", minimum=1)
-    tasks: int = option(10, "tasks per outer step (num_tasks)", minimum=1)
+    shot: int = option(10, "support points (num_samples)", minimum=1, maximum=ITEMS)
+    query: int = option(10, "query points", minimum=1, maximum=ITEMS)
+    tasks: int = option(10, "tasks per outer step (num_tasks)", minimum=1, maximum=TASKS)
     inner_rate: float = option(1.0, "inner learning rate alpha", minimum=0.0)
     learning_rate: float = option(0.01, "outer learning rate beta", minimum=0.0)
     steps: int = option(10000, "outer steps (epochs)", minimum=1)
     steps_per_epoch: int = option(1000, "outer steps between printed lines", minimum=1)
-    test_steps: int = option(1, "inner steps at test", minimum=0)
-    test_tasks: int = option(1000, "tasks of the test", minimum=2)
-    shown_steps: str = option("0,1,5,10", "inner steps after which the loss is reported")
+    test_steps: int = option(1, "inner steps at test", minimum=0, maximum=STEPS)
+    test_tasks: int = option(1000, "tasks of the test", minimum=2, maximum=EPISODES)
+    shown_steps: str = option(
+        "0,1,5,10", "inner steps after which the loss is reported", check=numbers
+    )
 
 
 @dataclass(frozen=True)
@@ -130,24 +189,21 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
         "four strided convolutions, or four dense layers",
         choices=("conv4", "dense4"),
     )
-    filters: int = option(64, "channels of each convolution", minimum=1)
+    filters: int = option(64, "channels of each convolution", minimum=1, maximum=UNITS)
     batch_norm: str = option(
         "transductive",
         "statistics that normalise training queries: their own (as the papers), or the support "
         "set's; tests report both",
         choices=("transductive", "support"),
     )
-    tasks: int = option(8, "tasks per outer step", minimum=1)
+    tasks: int = option(8, "tasks per outer step", minimum=1, maximum=TASKS)
     inner_rate: float = option(0.4, "inner learning rate alpha", minimum=0.0)
-    test_steps: int = option(3, "inner steps at test", minimum=0)
-    columns: str = option("5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training")
+    test_steps: int = option(3, "inner steps at test", minimum=0, maximum=STEPS)
+    columns: str = option(
+        "5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training", check=parse_columns
+    )
 
 
-def numbers(text: str, flag: str, least: int = 0) -> list[int]:
-    """``0,1,5,10`` -> numbers; ConfigError names the option ``flag`` that does not fit."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= least for part in parts):
-        raise ConfigError(
-            f"{flag} is {text!r}; expected whole numbers of at least {least} with commas between."
-        )
-    return [int(part) for part in parts]
+def shown_steps(config: SineOptions | ToyOptions) -> list[int]:
+    """Numbers of inner steps after which errors are reported."""
+    return numbers(config.shown_steps, "--shown-steps")

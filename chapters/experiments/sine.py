@@ -19,7 +19,7 @@ from chapters.engine.runs import RunFolder
 from chapters.engine.support import explain_divergence
 from chapters.experiments import sine_pictures
 from chapters.experiments.baselines import FineTuning, joint_step
-from chapters.experiments.options import SineOptions, numbers, outer_rate
+from chapters.experiments.options import SineOptions, outer_rate, shown_steps
 from datasets.sinusoid import SineTasks
 
 FULL = (0.0, 2 * math.pi)
@@ -67,12 +67,7 @@ def sampler(config: SineOptions, seed: int, shot: int, query: int, tasks: int) -
 
 
 def samplers(config: SineOptions) -> tuple[SineTasks, SineTasks, SineTasks]:
-    """Curves of training, validation and test.
-
-    Raises:
-        ConfigError, DataError: options that do not fit.
-    """
-    numbers(config.shown_steps, "--shown-steps")  # wrong ones are told before a run begins
+    """Curves of training, validation and test."""
     held_out = functools.partial(sampler, config, shot=config.test_shot, query=TEST_QUERY)
     return (
         sampler(config, 0, config.shot, config.query, config.tasks),
@@ -149,7 +144,7 @@ def baselines(networks, objective, training, validation, run: RunFolder, config)
     # It has no inner loop that could diverge.
     loop(step, joint, adam, training, validation, run.sub("joint"), config, explain=None)()
     for learner in (joint, random):
-        choose_rate(learner, validation, max(numbers(config.shown_steps, "--shown-steps")))
+        choose_rate(learner, validation, max(shown_steps(config)))
     print(f"Fine-tuned at rates {joint.rate:g} and {random.rate:g}, best on validation curves.")
     return {JOINT: joint, RANDOM: random}
 
@@ -169,7 +164,7 @@ def test(contenders: dict, curves: SineTasks, config: SineOptions) -> Scores:
     scores = {
         name: {
             steps: error_after(one, curves, steps, config.test_tasks)()
-            for steps in numbers(config.shown_steps, "--shown-steps")
+            for steps in shown_steps(config)
         }
         for name, one in contenders.items()
     }
@@ -198,7 +193,7 @@ def difference(one, other, curves: SineTasks, config: SineOptions) -> dict[int, 
 
         return Evaluator(predict, curves, config.test_tasks, measure=error)
 
-    return {steps: after(steps)() for steps in numbers(config.shown_steps, "--shown-steps")}
+    return {steps: after(steps)() for steps in shown_steps(config)}
 
 
 def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
@@ -215,7 +210,7 @@ def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
     query = asked.query or TEST_QUERY
     tasks = min(TASKS_PER_BATCH, asked.episodes)
     curves = sampler(config, TEST, config.test_shot, query, tasks)
-    shown = numbers(config.shown_steps, "--shown-steps")
+    shown = shown_steps(config)
     scores = {steps: error_after(learner, curves, steps, asked.episodes)() for steps in shown}
     return [row | {"query": query} for row in rows({"": scores}, config)]
 
@@ -228,7 +223,7 @@ def table(scores: Scores, config: SineOptions, published: dict[str, dict] | None
         config: options of the run.
         published: name of a paper's row -> number of inner steps as text -> its error.
     """
-    shown = numbers(config.shown_steps, "--shown-steps")
+    shown = shown_steps(config)
     name = {"squared_error": "Mean squared", "absolute_error": "Mean absolute"}[config.objective]
     width = max(map(len, [*scores, *(published or {})])) + 2
     lines = [
@@ -270,7 +265,7 @@ def rows(scores: Scores, config: SineOptions, method="", published=None) -> list
 
 def draw(run: RunFolder, history, scores: Scores, contenders: dict, config: SineOptions) -> None:
     """Learning curve, error against inner steps, and fits of two test curves."""
-    shown = numbers(config.shown_steps, "--shown-steps")
+    shown = shown_steps(config)
     two = sampler(config, TEST, config.test_shot, 1, 2)
     run.figure("learning_curve", sine_pictures.learning_curve(history))
     run.figure("error_by_steps", sine_pictures.error_by_steps(scores))

@@ -15,7 +15,7 @@ from chapters.engine.evaluation import Evaluator, Score, measures
 from chapters.engine.figures import plt
 from chapters.engine.loop import Loop
 from chapters.engine.support import explain_divergence
-from chapters.experiments.options import ToyOptions, numbers
+from chapters.experiments.options import ToyOptions, shown_steps
 from datasets.hyperplanes import HyperplaneTasks
 
 DIM = 50
@@ -40,12 +40,7 @@ def mapping(config: ToyOptions) -> str:
 
 
 def samplers(config: ToyOptions) -> tuple[HyperplaneTasks, HyperplaneTasks, HyperplaneTasks]:
-    """Tasks of training, validation and test.
-
-    Raises:
-        ConfigError, DataError: options that do not fit.
-    """
-    numbers(config.shown_steps, "--shown-steps")  # wrong ones are told before a run begins
+    """Tasks of training, validation and test."""
     printed = {"dim": DIM, "as_printed": config.as_printed}
     fresh = functools.partial(HyperplaneTasks, config.shot, QUERY, TASKS_PER_BATCH, **printed)
     return (
@@ -97,7 +92,7 @@ def test(contenders: dict, tasks: HyperplaneTasks, config: ToyOptions) -> tuple[
         {
             name: {
                 steps: _evaluator(learner, tasks, steps, measure, config.test_tasks)()
-                for steps in numbers(config.shown_steps, "--shown-steps")
+                for steps in shown_steps(config)
             }
             for name, learner in contenders.items()
         }
@@ -119,7 +114,7 @@ def _accuracy(query_y, prediction):
 
 def table(losses: Scores, accuracies: Scores, config: ToyOptions) -> str:
     """The results as text, two lines per contender, one column per number of inner steps."""
-    shown = numbers(config.shown_steps, "--shown-steps")
+    shown = shown_steps(config)
     width = max(map(len, losses)) + 12
     lines = [
         f"\nOn {config.test_tasks} fresh tasks, {config.shot} support points, 95 % interval, after "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chapters.engine.errors import ConfigError
-from chapters.experiments.options import SineOptions, numbers, outer_rate
+from chapters.experiments.options import SineOptions, counts, numbers, outer_rate, widths
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,9 @@ def test_a_constant_rate_is_a_number():
 def test_numbers_are_read_and_anything_else_is_named():
     assert numbers("0, 1,5,10", "--n") == [0, 1, 5, 10]
     for text in ("0,x", "1.5", "-1", "", "1,,2"):
-        with pytest.raises(ConfigError, match=f"--n is {text!r}; expected .* at least 0 with"):
+        with pytest.raises(ConfigError, match=f"--n is {text!r}; expected .* of 0 to 1,000 with"):
             numbers(text, "--n")
-    with pytest.raises(ConfigError, match="--n is '1,0'; expected .* at least 1"):
+    with pytest.raises(ConfigError, match="--n is '1,0'; expected whole numbers of 1 to"):
         numbers("1,0", "--n", least=1)
+    assert widths("40, 4096", "--n") == [40, 4096]
+    assert counts("1,120", "--n") == [1, 120]

@@ -1,0 +1,163 @@
+"""Odd values of every option of every script and command: one sentence, exit code 2, no traceback.
+
+Nothing is trained: where an option is accepted the script is stopped before its work begins.
+"""
+
+import dataclasses
+import importlib
+import inspect
+
+import pytest
+
+import chapters.__main__
+import zoo.__main__
+from chapters.engine import script
+from datasets import __main__ as datasets_main
+
+SCRIPTS = dict(chapters.__main__.scripts())
+FAR = "1" + "0" * 30
+DIGITS = "9" * 5000
+FOREIGN = "٣"  # a digit, but not of ASCII: int() would take it for 3
+WHOLE = ["4294967296", FAR, DIGITS, f"-{FAR}", FOREIGN, "1_000", "1e3", "0x10", "", "nan"]
+NUMBER = ["inf", "-inf", "nan", "1e400", f"1{DIGITS}", FOREIGN, "1_0.0", "ten", ""]
+TEXT = ["a\0b", "\udcff", "x" * 5000]
+LISTS = [f"5w{DIGITS}s", f"{FOREIGN}w1s", DIGITS, f"1,{FOREIGN}", "1,,2", "1;2", "-1", f"0,{FAR}"]
+LIST_OPTIONS = ("columns", "hidden", "shown_steps", "test_lengths", "test_repeats", "epsilons")
+
+
+class Accepted(BaseException):
+    """The options were taken and the work would begin."""
+
+
+def fields():
+    """Every option of every script, with values that nobody means."""
+    for module, declared in SCRIPTS.items():
+        for field in dataclasses.fields(declared.config):
+            kind = type(field.default)
+            if field.name in declared.without or kind is bool:
+                continue
+            odd = {int: WHOLE, float: NUMBER, str: TEXT}[kind]
+            odd = odd + LISTS if field.name in LIST_OPTIONS else odd
+            flag = "--" + field.name.replace("_", "-")
+            yield pytest.param(module, flag, odd, id=f"{module.removeprefix('chapters.')} {flag}")
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """No script gets beyond its options."""
+
+    def accepted(*_):
+        raise Accepted
+
+    monkeypatch.setattr(script, "prepare", accepted)
+
+
+def left_with_a_sentence(main, argv, capsys):
+    """The exit is with 2 and one line on stderr."""
+    with pytest.raises(SystemExit) as left:
+        script.run(main, argv)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and said.endswith(".\n")
+    assert len(said) < 1000
+    return said
+
+
+@pytest.mark.parametrize(("module", "flag", "odd"), fields())
+def test_an_odd_value_is_one_sentence(module, flag, odd, stopped, capsys):
+    main = importlib.import_module(module).main
+    for value in odd:
+        said = left_with_a_sentence(main, [f"{flag}={value}"], capsys)
+        assert flag in said or said.startswith("error: Unknown preset")
+
+
+@pytest.mark.parametrize("module", SCRIPTS)
+def test_the_options_of_every_script_are_taken_or_refused_with_a_reason(module, stopped, capsys):
+    main, declared = importlib.import_module(module).main, SCRIPTS[module]
+    for name, value in (("strategy", "none"), ("export", "somewhere"), ("resume", None)):
+        argv = [f"--{name}"] if value is None else [f"--{name}={value}"]
+        if name in declared.without:
+            said = left_with_a_sentence(main, argv, capsys)
+            assert f"--{name} does not apply to this script, {declared.without[name]}" in said
+        else:
+            with pytest.raises(Accepted):
+                main(argv)
+
+
+@pytest.mark.parametrize("module", [m for m, s in SCRIPTS.items() if "strategy" not in s.without])
+def test_a_strategy_that_is_offered_is_made(module):
+    """``multiworker`` without TF_CONFIG is refused before anything is trained."""
+    assert "strategies.make(config.strategy)" in inspect.getsource(importlib.import_module(module))
+
+
+@pytest.mark.parametrize("module", [m for m, s in SCRIPTS.items() if "export" not in s.without])
+def test_an_export_that_is_offered_is_written(module):
+    source = inspect.getsource(importlib.import_module(module))
+    assert "export_run(" in source or "config.export" in source
+
+
+def test_an_option_that_another_one_makes_useless_is_refused(stopped, capsys):
+    from chapters.ch06_maml import train_omniglot
+
+    said = left_with_a_sentence(train_omniglot.main, ["--epsilon", "0.2"], capsys)
+    assert "--epsilon is for --method adml and has no effect with --method maml" in said
+    with pytest.raises(Accepted):
+        train_omniglot.main(["--method", "adml", "--epsilon", "0.2"])
+    with pytest.raises(Accepted):
+        train_omniglot.main(["--preset", "adml_5way"])
+
+
+TOOLS = {
+    "chapters.ch03_prototypical.benchmark": ["--repeats"],
+    "chapters.ch05_memory.benchmark": ["--repeats"],
+    "chapters.ch06_maml.benchmark": ["--repeats", "--query"],
+    "chapters.ch06_maml.gradcheck": ["--seed", "--steps"],
+}
+
+
+@pytest.mark.parametrize("module", TOOLS)
+def test_odd_values_of_tools_are_one_sentence(module, stopped, capsys):
+    main = importlib.import_module(module).main
+    for flag in TOOLS[module]:
+        for value in WHOLE:
+            assert flag in left_with_a_sentence(main, [f"{flag}={value}"], capsys)
+    left_with_a_sentence(main, ["--no-such-option"], capsys)
+
+
+NAME = "maml-sine-5shot"
+ZOO = [
+    *(["evaluate", NAME, f"--{option}={value}"] for value in WHOLE[:-1]
+      for option in ("way", "shot", "query", "episodes", "seed")),
+    *([command, odd] for command in ("info", "evaluate") for odd in (*TEXT, "../..", "")),
+    *(["export", NAME, f"--format={odd}", "--to=x"] for odd in (FOREIGN, DIGITS, "")),
+    *(["predict", NAME, f"--support={odd}", "--query=x"] for odd in (*TEXT, "~nouser/x", "")),
+    *(["publish", odd, NAME] for odd in (*TEXT, "~nouser/x")),
+    ["evaluate", NAME, "--batch-norm", FOREIGN], ["nothing"], [], ["list", "--no-such"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(ZOO)))
+def test_odd_values_of_the_zoo_are_one_sentence(number, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert zoo.__main__.main(ZOO[number]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["get", "omniglott"], ["get", "\udcff"], ["get", DIGITS], ["get"], ["verify", "strokes"],
+        ["--root", "~nouser/x", "verify", "orl_faces"], ["--root", "a\0b", "verify", "omniglot"],
+        ["--root", "x" * 5000, "verify", "omniglot"], ["nothing"],
+    ],
+)  # fmt: skip
+def test_odd_values_of_the_data_sets_are_one_sentence(argv, capsys, monkeypatch):
+    monkeypatch.delenv("METAZOO_DATA", raising=False)
+    try:
+        code = datasets_main.main(argv)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "Traceback" not in said
