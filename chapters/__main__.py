@@ -4,7 +4,7 @@ import ast
 import importlib
 from pathlib import Path
 
-CHAPTERS = sorted(Path(__file__).parent.glob("ch*/"))
+CHAPTERS = sorted(path.parent for path in Path(__file__).parent.glob("ch*/presets.py"))
 
 
 def scripts():
@@ -19,7 +19,7 @@ def tools():
     """Yield (module, one line) of the scripts without presets; their text is read, not run."""
     declared = {module for module, _ in scripts()}
     for path in (path for folder in CHAPTERS for path in sorted(folder.glob("*.py"))):
-        module, text = f"chapters.{path.parent.name}.{path.stem}", path.read_text()
+        module, text = f"chapters.{path.parent.name}.{path.stem}", path.read_text(encoding="utf-8")
         if module not in declared and 'if __name__ == "__main__":' in text:
             yield module, (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 

@@ -9,26 +9,17 @@ pictures for each person. With a run of ``train_audio`` the files are sounds ins
 import argparse
 import json
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from chapters.ch02_siamese import faces, plots, sounds
 from chapters.ch02_siamese.models import NearestNeighbour
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig, SiameseConfig
-from chapters.engine import script
-from chapters.engine.errors import ConfigError, RunError
-from chapters.engine.figures import plt
+from chapters.engine import files, script
+from chapters.engine.configuration import Parser
+from chapters.engine.errors import RunError
 from datasets.errors import DataError
 from datasets.folder import SUFFIXES
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that reports one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise ConfigError instead of printing the usage."""
-        raise ConfigError(f"{message[0].upper()}{message[1:].rstrip('.')}; see --help.")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -62,8 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         first_of = [labels.index(k) for k in range(len(names))]
         compared = support[first_of]  # [name, ...]
         figure = plots.identification(queries, compared, names, distance, probability, threshold)
-        figure.savefig(options.picture, dpi=120)
-        plt.close(figure)
+        files.write_figure(Path(options.picture), figure)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -87,8 +77,8 @@ def load_run(folder: Path) -> tuple[NearestNeighbour, float, SiameseConfig]:
         RunError: the folder holds no finished run of this chapter.
     """
     try:
-        config = json.loads((folder / "config.json").read_text())
-        decision = json.loads((folder / "decision.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        decision = json.loads((folder / "decision.json").read_text(encoding="utf-8"))
         kind = {
             "chapters.ch02_siamese.train_faces": "image",
             "chapters.ch02_siamese.train_audio": "sound",

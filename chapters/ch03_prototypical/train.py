@@ -12,7 +12,7 @@ from chapters.ch03_prototypical import models, plots, report
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import configuration, figures, script, strategies
 from chapters.engine.evaluation import Evaluator, accuracy
-from chapters.engine.export import adapt_and_predict, export
+from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
@@ -79,14 +79,12 @@ def main(argv: list[str] | None = None) -> None:
     run.figure("embeddings", plots.embedding_map(learner, crowd))
     print(f"Weights, metrics and pictures are in {run.path}.")
 
-    if config.export and run.chief:
-        task = {name: x[0] for name, x in example.inputs.items()}
-        endpoints = {
-            "serve": (adapt_and_predict(learner), task),
-            "embed": (learner.embed, {"x": task["query_x"]}),
-        }
-        difference = export(config.export, endpoints)
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    task = first_task(example.inputs)
+    endpoints = {
+        "serve": (adapt_and_predict(learner), task),
+        "embed": (learner.embed, {"x": task["query_x"]}),
+    }
+    export_run(run, endpoints)
 
 
 def build_learner(config, decision=None):

@@ -21,7 +21,7 @@ from chapters.ch05_memory.training import build_optimizer
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked
-from chapters.engine.export import adapt_and_predict, export
+from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
@@ -95,9 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         x = with_previous(episode.images, episode.shown)[:1]
         run.figure("memory", plots.lookup(learner.network, x))
     print(f"Weights, metrics and pictures are in {run.path}.")
-    if config.export:
-        difference = export(config.export, endpoints(learner, episode, config))
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    export_run(run, endpoints(learner, episode, config))
 
 
 def load(config: MANNConfig):

@@ -18,10 +18,10 @@ from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked
-from chapters.engine.export import export
+from chapters.engine.export import export_run
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
-from chapters.experiments.options import numbers
+from chapters.experiments.options import counts
 from datasets.sequences import AssociativeRecallTask, CopyTask, RepeatCopyTask
 
 TEST = 2_000_000  # added to the seed: sequences that training never drew
@@ -54,10 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         run.figure("attention", plots.attention(first["model"], longest(0)))
         run.figure("memory", plots.memory(first["model"], longest(0)))
     print(f"Weights, metrics and pictures are in {run.path}.")
-    if config.export:
-        endpoint = (first["model"].serve, {"x": longest(0).x}, 2)
-        difference = export(config.export, {"serve": endpoint})
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    export_run(run, {"serve": (first["model"].serve, {"x": longest(0).x}, 2)})
 
 
 def build(config: NTMConfig) -> SequenceModel:
@@ -161,10 +158,10 @@ def test_tasks(config: NTMConfig) -> dict:
     """Name of a test -> sampler; the first is training's own lengths, on fresh sequences."""
     fresh = dataclasses.replace(config, batch=TEST_BATCH)
     tests = {"trained": training_task(fresh, config.seed + TEST)}
-    for length in numbers(config.test_lengths, "--test-lengths", least=1):
+    for length in counts(config.test_lengths, "--test-lengths"):
         tests[f"length_{length}"] = test_task(config, length)
     if config.task == "repeat_copy":
-        for repeats in numbers(config.test_repeats, "--test-repeats", least=1):
+        for repeats in counts(config.test_repeats, "--test-repeats"):
             tests[f"repeats_{repeats}"] = test_task(config, config.max_length, repeats)
     longest = max(test.time for test in tests.values())
     for test in tests.values():

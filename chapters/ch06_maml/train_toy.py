@@ -11,6 +11,7 @@ from chapters.ch06_maml import adml, maml, networks
 from chapters.ch06_maml.losses import binary_cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import configuration, script
+from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import toy
 from chapters.experiments.options import outer_rate
@@ -42,6 +43,8 @@ def main(argv: list[str] | None = None) -> None:
     run.metrics(name, toy.rows(*scores, config), learner, loop)
     run.figure("learning_curve", toy.learning_curve(history))
     print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(test(0)[0])
+    export_run(run, {"serve": (adapt_and_predict(learner), task)})
 
 
 def build_learner(config):

@@ -8,6 +8,7 @@ from chapters.ch07_meta_sgd_reptile import learners, networks, plots
 from chapters.ch07_meta_sgd_reptile.losses import binary_cross_entropy
 from chapters.ch07_meta_sgd_reptile.presets import SCRIPTS
 from chapters.engine import configuration, script
+from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import toy
 
@@ -37,6 +38,8 @@ def main(argv: list[str] | None = None) -> None:
     if config.method == "meta_sgd":
         run.figure("rates", plots.rates(learner.learned_rates()))
     print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(test(0)[0])
+    export_run(run, {"serve": (adapt_and_predict(learner), task)})
 
 
 def build_learner(config):

@@ -10,6 +10,7 @@ from chapters.ch08_gradient_agreement import learners, networks
 from chapters.ch08_gradient_agreement.losses import binary_cross_entropy
 from chapters.ch08_gradient_agreement.presets import SCRIPTS
 from chapters.engine import configuration, script
+from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import toy
 
@@ -40,6 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     run.figure("learning_curve", toy.learning_curve(history))
     learners.draw(run, history, learner, training, config)
     print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(test(0)[0])
+    export_run(run, {"serve": (adapt_and_predict(learner), task)})
 
 
 def build_learner(config):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine import files
 from chapters.engine.errors import RunError
 
 TOLERANCE = 1e-5  # largest accepted difference from Python
@@ -93,8 +94,8 @@ def export(folder: str | Path, endpoints: dict[str, tuple]) -> float:
                 f"The SavedModel differs from Python by {difference:.2g}, more than {TOLERANCE:g}; "
                 "it was not kept."
             )
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
+        with files.replacing(folder, part):
+            pass
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return difference

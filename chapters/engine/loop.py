@@ -21,6 +21,8 @@ from chapters.engine.errors import RunError
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import NOT_FINITE
 
+RUNAWAY = 1e6  # losses here are of order 1 to 10; one this large is of weights without use
+
 
 class Loop:
     """State of a training run: model, optimizer, step, history, best weights.
@@ -159,9 +161,16 @@ class Loop:
         Afterwards the model holds the best weights by ``monitor``, or the last ones.
 
         Raises:
-            RunError: loss or gradient is not finite, or another worker has stopped.
+            RunError: loss or gradient is not finite or far too large in the end, another worker has
+                stopped, or another process trains into the same folder.
             OSError: a file cannot be written.
         """
+        with self.run.lock():
+            self._train()
+        self._check_end()
+        return self.history
+
+    def _train(self) -> None:
         if self.run.config.resume:
             self._restore()
         self._write_log()
@@ -178,7 +187,14 @@ class Loop:
         progress.on_train_end()
         if self.best is not None:
             self._assign(self.model.variables, self.best)
-        return self.history
+
+    def _check_end(self) -> None:
+        """A training that has run away is no success, though its numbers are finite."""
+        loss = self.history[-1].get("loss", 0.0) if self.history else 0.0
+        if loss > RUNAWAY:
+            raise RunError(
+                f"The loss ended at {loss:.3g}: the training has run away. Lower the learning rate."
+            )
 
     def _params(self, steps: int) -> dict[str, int]:
         """What Keras tells every callback."""

@@ -4,6 +4,7 @@
 ``metrics.json`` results, ``model.weights.h5`` weights, ``checkpoints/`` for ``--resume``, pictures.
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -63,7 +64,7 @@ class RunFolder:
                     "another --run folder."
                 )
             return
-        saved = json.loads((self.path / "config.json").read_text())
+        saved = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
         now = {"script": self.script, **dataclasses.asdict(self.config)}
         differing = [
             f"{name} was {saved.get(name)!r}, now {value!r}"
@@ -75,6 +76,22 @@ class RunFolder:
                 f"Cannot resume {self.path} with other options: {'; '.join(differing)}. "
                 "Start a new run, or give the options of the old one."
             )
+
+    def lock(self):
+        """Context in which no other process may train into this folder.
+
+        Raises:
+            RunError: another one does.
+        """
+        if not self.chief:
+            return contextlib.nullcontext()
+        busy = (
+            f"Another process is training into {self.path}; wait until it has finished, or choose "
+            "another --run folder."
+        )
+        folder = self.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        return files.locked(folder / ".lock", 0, busy)
 
     def sub(self, name: str) -> "RunFolder":
         """Folder of a part of the run, such as one split of a cross-validation."""
@@ -128,7 +145,7 @@ class RunFolder:
         import matplotlib.pyplot as plt
 
         if self.chief:
-            figure.savefig(self.path / f"{name}.png", dpi=120, bbox_inches="tight")
+            files.write_figure(self.path / f"{name}.png", figure)
         plt.close(figure)
 
 

@@ -12,12 +12,15 @@ FILE_ERRORS = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.EFBIG: "the file would be larger than the system allows (see ulimit -f)",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EEXIST: "there is a file where a folder is expected; choose another place",
     errno.ENOTDIR: "there is a file where a folder is expected; choose another place",
     errno.EROFS: "the file system is read-only; choose another folder with --run",
     errno.EACCES: "writing there is not permitted; choose another folder with --run",
     errno.EPERM: "writing there is not permitted; choose another folder with --run",
 }
+
+TOO_LARGE = "This does not fit into memory; choose smaller sizes"
 
 
 def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> None:
@@ -26,6 +29,7 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
     An interruption from the keyboard exits with 130. Anything unexpected keeps its traceback:
     that is a defect of this project, not of its user.
     """
+    print_anything()
     try:
         main(argv)
     except (DataError, RunError) as error:
@@ -33,11 +37,34 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
     except OSError as error:
         if error.errno not in FILE_ERRORS:
             raise
-        where = error.filename or "a file"
-        reason = FILE_ERRORS[error.errno]
-        _leave(f"error: Cannot write {where}: {reason}. A run goes on with --resume.", 2)
+        _leave(f"error: Cannot write {file_error(error)}. A run goes on with --resume.", 2)
+    except MemoryError as error:
+        _leave(f"error: {TOO_LARGE} ({error or 'no more memory'}).", 2)
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        _leave(f"error: {TOO_LARGE} ({str(error).partition(chr(10))[0][:200]}).", 2)
     except KeyboardInterrupt:
         _leave("\nStopped. The same command with --resume goes on from the last checkpoint.", 130)
+
+
+def print_anything() -> None:
+    """Let letters that a console does not know be printed by their number, not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a test has put another one
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether TensorFlow could not get the memory for a tensor; it is loaded already, or not."""
+    tensorflow = sys.modules.get("tensorflow")
+    return bool(tensorflow) and isinstance(error, tensorflow.errors.ResourceExhaustedError)
+
+
+def file_error(error: OSError) -> str:
+    """The file that could not be written, and why; a copy that fails is of its second file."""
+    where = error.filename2 or error.filename or "a file"
+    return f"{where}: {FILE_ERRORS.get(error.errno, error.strerror or str(error))}"
 
 
 def _leave(sentence: str, code: int) -> None:

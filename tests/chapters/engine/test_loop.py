@@ -1,13 +1,14 @@
 """The loop: counts right, logs right, keeps the best, stops when it should, drives Keras."""
 
 import csv
+import shutil
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine import checkpoints, configuration, script
+from chapters.engine import checkpoints, configuration, files, script
 from chapters.engine.errors import RunError
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
@@ -446,3 +447,40 @@ def test_xla_on_two_devices_is_refused(tmp_path):
     child = Child(tmp_path / "said.txt", run_on_two_devices, str(tmp_path / "r"))
     assert child.wait() == 2
     assert "error: Steps compiled with XLA run on one device; use --strategy none." in child.said
+
+
+def test_two_processes_do_not_train_into_one_folder(curve_loop, monkeypatch):
+    """The second one ends in a sentence and touches nothing of the first one's."""
+    loop = curve_loop("r")
+
+    def busy(path, wait, sentence):
+        assert path == loop.run.path / "checkpoints" / ".lock" and wait == 0
+        raise RunError(sentence)
+
+    monkeypatch.setattr(files, "locked", busy)
+    with pytest.raises(RunError, match="Another process is training into .*r; wait until it has"):
+        loop()
+    assert loop.step == 0
+
+
+def test_a_folder_that_is_deleted_in_mid_run_is_one_sentence(curve_loop):
+    loop = curve_loop("r")
+    loop.validate = lambda: shutil.rmtree(loop.run.path) or {}
+    with pytest.raises(RunError, match="r is gone, so log.csv cannot be written"):
+        loop()
+
+
+def test_a_training_that_runs_away_is_no_success(curve_loop):
+    loop = curve_loop("r")
+    loop.optimizer.learning_rate = 1e8
+    with pytest.raises(RunError, match=r"The loss ended at \d.*e\+.*: the training has run away"):
+        loop()
+    assert not (loop.run.path / "metrics.json").exists()
+
+
+def test_a_run_is_saved_in_every_epoch(curve_loop):
+    """Without it --resume would begin from the beginning, and nobody would notice."""
+    loop = curve_loop("r")
+    loop()
+    saved = sorted(path.name for path in (loop.run.path / "checkpoints").glob("step-*"))
+    assert saved == ["step-0000000008", "step-0000000010"]  # of 4, 8 and 10 the newest two

@@ -105,7 +105,8 @@ def test_a_file_that_cannot_be_completed_leaves_nothing_half_written(tmp_path):
     argv = ["--run", str(tmp_path / "r")]
     line = said_in_the_end(tmp_path, run_with_small_files, argv)
     assert "the file would be larger than the system allows" in line
-    assert not list((tmp_path / "r/checkpoints").iterdir())
+    assert not list((tmp_path / "r/checkpoints").glob("[!.]*"))
+    assert [path.name for path in (tmp_path / "r/checkpoints").glob(".*")] == [".lock"]
     assert not list((tmp_path / "r").glob(".*"))
 
 
