@@ -195,6 +195,44 @@ def test_missing_docstrings_are_found():
     assert sorted(public_without_docstring(ast.parse(source))) == ["B", "B.c", "e"]
 
 
+def text_without_encoding(source: str) -> list[int]:
+    """Lines that read or write text in whatever encoding the machine is set to."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        keywords = {keyword.arg for keyword in node.keywords}
+        positional = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        binary = any(isinstance(value, str) and "b" in value for value in positional)
+        reads = node.func.attr in ("read_text", "write_text")
+        opens = node.func.attr == "open" and isinstance(node.func.value, ast.Name | ast.BinOp)
+        ours = isinstance(node.func.value, ast.Name) and node.func.value.id in ("files", "Image")
+        named = isinstance(node.func.value, ast.Name) and node.func.value.id in ("RunFolder", "os")
+        if (reads or (opens and not binary)) and not (ours or named or "encoding" in keywords):
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_text_is_utf8_whatever_the_machine_is_set_to(path):
+    assert not text_without_encoding(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("path.read_text()", True),
+        ("path.write_text(text)", True),
+        ("path.open()", True),
+        ('path.open("rb")', False),
+        ('path.read_text(encoding="utf-8")', False),
+        ("files.write_text(path, text)", False),
+    ],
+)
+def test_text_without_encoding_is_found(source, found):
+    assert bool(text_without_encoding(source)) == found
+
+
 # Absolute paths into somebody's home, a temporary folder or a drive.
 MACHINE_PATH = re.compile(
     r"(?<![\w.])(/(home|Users|root|tmp|work|mnt|media|venv)/\w|[A-Z]:\\\\?\w)"

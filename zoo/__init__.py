@@ -5,7 +5,6 @@ elsewhere.
 functions that need it import it when they are called.
 """
 
-from zoo import store
 from zoo.catalogue import list_models, published
 
 
@@ -15,9 +14,9 @@ def info(name: str) -> dict:
     Raises:
         ZooError: unknown name, or one without weights.
     """
-    from zoo import safety
+    from zoo import cards
 
-    return safety.read_json(published(name).folder / store.CARD)
+    return cards.read(published(name).folder)
 
 
 def load(name: str):

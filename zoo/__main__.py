@@ -5,16 +5,18 @@ python -m zoo predict prototypical-omniglot-1shot --support FOLDER --query FILE 
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import sys
 from typing import NoReturn
 
 import zoo
-from chapters.engine import script
+from chapters.engine import files, script
+from chapters.engine.configuration import whole
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
-from zoo import cards, report, results, wording
+from zoo import cards, report, results, store, wording
 from zoo.errors import ZooError
 
 
@@ -28,14 +30,14 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 after one sentence on what is wrong."""
+    script.print_anything()
     try:
         options = _parser().parse_args(argv)
         return options.run(options) or 0
     except (DataError, RunError) as error:
         sentence = str(error)
     except OSError as error:
-        reason = script.FILE_ERRORS.get(error.errno, error.strerror or str(error))
-        sentence = f"{error.filename or 'A file'} cannot be written: {reason}."
+        sentence = f"Cannot write {script.file_error(error)}."
     print(f"error: {sentence}", file=sys.stderr)
     return 2
 
@@ -66,11 +68,13 @@ def _parser() -> Parser:
     shown.add_argument("--json", action="store_true", help="print JSON")
 
     measured = command(_evaluate, "measure a model again on its test data", model)
-    measured.add_argument("--way", type=int, help="classes of an episode")
-    measured.add_argument("--shot", type=int, help="support items per class, or points of a curve")
-    measured.add_argument("--query", type=int, help="queries per class, or points of a curve")
-    measured.add_argument("--episodes", type=int, default=600, help="tasks (default: 600)")
-    measured.add_argument("--seed", type=int, default=0, help="of the tasks (default: 0)")
+    measured.add_argument("--way", type=whole, help="classes of an episode")
+    measured.add_argument(
+        "--shot", type=whole, help="support items per class, or points of a curve"
+    )
+    measured.add_argument("--query", type=whole, help="queries per class, or points of a curve")
+    measured.add_argument("--episodes", type=whole, default=600, help="tasks (default: 600)")
+    measured.add_argument("--seed", type=whole, default=0, help="of the tasks (default: 0)")
     measured.add_argument("--batch-norm", help="statistics: stored, support or transductive")
     measured.add_argument("--data", default="", help="folder that a model of yours was trained on")
     measured.add_argument("--json", action="store_true", help="print JSON")
@@ -94,7 +98,7 @@ def _parser() -> Parser:
 
 
 def _list(options) -> None:
-    found = [zoo.info(name) for name in zoo.list_models(options.pattern)]
+    found = cards.sound(zoo.list_models(options.pattern))
     if options.json:
         keys = ("name", "task", "chapter", "about", "parameters", "bytes")
         _print([{key: card[key] for key in keys} for card in found])
@@ -156,12 +160,14 @@ def _record(options) -> None:
 
 def _report(options) -> int:
     stale = 0
-    for path, text, current in report.compare():
-        if current != text:
-            stale += 1
-            if not options.check:
-                path.write_text(current)
-            print(f"{'differs' if options.check else 'written'}: {path.relative_to(report.ROOT)}")
+    with contextlib.nullcontext() if options.check else store.lock():
+        for path, text, current in report.compare():
+            if current != text:
+                stale += 1
+                if not options.check:
+                    files.write_text(path, current)
+                done = "differs" if options.check else "written"
+                print(f"{done}: {path.relative_to(report.ROOT)}")
     for chapter in report.without_model():
         print(f"no model yet: {chapter}")
     return 1 if options.check and stale else 0

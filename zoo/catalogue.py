@@ -56,7 +56,7 @@ def declared() -> dict[str, Entry]:
                 raise ZooError(
                     f"{name} is declared by {other} and by {chapter}; rename one of them."
                 )
-            published = (store.FOLDER / name / "card.json").is_file()
+            published = (store.FOLDER / name / store.CARD).is_file()
             found[name] = Entry(name, chapter, model, published)
     return found
 
@@ -64,11 +64,15 @@ def declared() -> dict[str, Entry]:
 def entries() -> dict[str, Entry]:
     """Every name of the zoo. Models published here under names of their own come last."""
     known = declared()
-    folders = sorted(card.parent.name for card in store.FOLDER.glob("*/card.json"))
+    folders = sorted(card.parent.name for card in store.FOLDER.glob(f"*/{store.CARD}"))
     own = [name for name in folders if name not in known and NAME.fullmatch(name)]
     made = {entry.script: entry for entry in known.values()}
     for name in own:
-        script = safety.read_json(store.FOLDER / name / "config.json").get("script")
+        try:
+            script = safety.read_json(store.FOLDER / name / store.CONFIG).get("script")
+        except ZooError as error:
+            store.warn(f"{name} is left out: {error}")
+            continue
         if script in made:
             known[name] = made[script]._replace(name=name, published=True)
     return known

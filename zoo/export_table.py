@@ -8,12 +8,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from zoo import catalogue, exporting, loading
+from chapters.engine import files
+from zoo import catalogue, exporting, loading, store
 from zoo.errors import ZooError
 from zoo.formats import FORMATS
 
 PAGE = Path(__file__).with_name("EXPORT.md")
 BLOCK = re.compile(r"(<!-- exports .*? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def read() -> str:
+    """The page as it stands."""
+    return PAGE.read_text(encoding="utf-8")
 
 
 def measure(name: str) -> list[str]:
@@ -49,12 +55,13 @@ def generate(page: str, measured: dict[str, list[str]]) -> str:
 
 def main(names: list[str]) -> None:
     """Measure the named models, or all, and write the page after each."""
-    known = rows(PAGE.read_text())
+    known = rows(read())
     for name in names or catalogue.list_models():
         known[name] = measure(name)
         print(*known[name], sep="  ", flush=True)
         kept = {name: known[name] for name in catalogue.list_models() if name in known}
-        PAGE.write_text(generate(PAGE.read_text(), kept))
+        with store.lock():
+            files.write_text(PAGE, generate(read(), kept))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
-from zoo import catalogue, safety, store
+from zoo import cards, catalogue, safety, store
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
 
@@ -41,6 +41,7 @@ def load(name: str) -> Loaded:
         ZooError: unknown name, or files that are missing or not to be trusted.
     """
     entry = catalogue.published(name)
+    cards.read(entry.folder)  # refuses a broken one before anything is built
     return from_folder(entry, entry.folder)
 
 

@@ -32,24 +32,24 @@ def publish(run: str | Path, name: str) -> Path:
             raise ZooError(f"{run} holds no {part}; publish the folder of a finished run.")
     config = safety.read_json(run / store.CONFIG)
     entry = catalogue.of_run(name, config.get("script", ""))
+    folder = store.FOLDER / name
     part = store.FOLDER / f".{name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        _fill(part, run, entry, config)
-        results.record(run, name)
-        shutil.rmtree(store.FOLDER / name, ignore_errors=True)
-        part.replace(store.FOLDER / name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return store.FOLDER / name
+    with store.lock():
+        part.mkdir(parents=True)
+        try:
+            _fill(part, run, entry, config)
+            with files.replacing(folder, part):
+                results.record(run, name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return folder
 
 
 def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None:
     """Everything an entry consists of; the card comes last and from the model as it is loaded."""
     for part in (store.WEIGHTS, store.DECISION):
         if (run / part).exists():
-            shutil.copyfile(run / part, folder / part)
+            files.copy(run / part, folder / part)
     files.write_json(folder / store.CONFIG, results.portable(config))
     circumstances = safety.read_json(run / "run.json")
     content = (folder / store.WEIGHTS).read_bytes()
@@ -66,4 +66,4 @@ def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None
     files.write_json(folder / store.CARD, cards.complete(loaded, entry))
     cards.picture(loaded, folder)
     if (run / ATTENTION).exists():  # what a memory does is seen in its run
-        shutil.copyfile(run / ATTENTION, folder / "picture.png")
+        files.copy(run / ATTENTION, folder / "picture.png")

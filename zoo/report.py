@@ -8,7 +8,7 @@ README differs from what this module writes.
 import re
 from pathlib import Path
 
-from zoo import cards, catalogue, results, safety, store
+from zoo import cards, catalogue, results, store
 from zoo.wording import cell, column, protocol, published
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ def readmes() -> list[Path]:
         path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}README.md"))
     ]
     return [
-        path for path in found for text in [path.read_text()]
+        path for path in found for text in [path.read_text(encoding="utf-8")]
         if BLOCK.search(text) or MODELS.search(text)
     ]  # fmt: skip
 
@@ -37,7 +37,8 @@ def readmes() -> list[Path]:
 def compare() -> list[tuple[Path, str, str]]:
     """Path, text and current text of every README that holds a generated table."""
     rows = results.read()
-    return [(path, path.read_text(), generate(path.read_text(), rows)) for path in readmes()]
+    texts = {path: path.read_text(encoding="utf-8") for path in readmes()}
+    return [(path, text, generate(text, rows)) for path, text in texts.items()]
 
 
 def without_model() -> list[str]:
@@ -64,14 +65,12 @@ def models() -> str:
     """Markdown: a line for each model, and the chapters that have none."""
     lines = [["name", "takes", "trained on", "figure", "", "parameters", "kB", "training"]]
     lines.append(["---"] * len(lines[0]))
-    for entry in catalogue.entries().values():
-        if entry.name not in catalogue.declared() or not entry.published:
-            continue
-        card = safety.read_json(entry.folder / store.CARD)
+    declared = catalogue.declared()
+    for card in cards.sound([name for name, entry in declared.items() if entry.published]):
         lines.append(
             [
-                f"`{entry.name}`",
-                TAKES[entry.model.items],
+                f"`{card['name']}`",
+                TAKES[declared[card["name"]].model.items],
                 card["data"]["name"],
                 *cards.headline(card),
                 f"{card['parameters']:,}",

@@ -6,11 +6,14 @@ Nothing is typed by hand: a row says under which conditions a command measured w
 import csv
 import dataclasses
 import importlib
+import io
 import json
 from pathlib import Path
 
 import datasets
+from chapters.engine import files
 from chapters.engine.configuration import FREE_ON_RESUME
+from zoo import store
 from zoo.errors import ZooError
 
 FILE = Path(__file__).with_name("results.csv")
@@ -25,17 +28,30 @@ def read(file: Path | None = None) -> list[dict[str, str]]:
     file = file or FILE
     if not file.exists():
         return []
-    with file.open(newline="") as opened:
+    with file.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 
 def record(run: Path, name: str, file: Path | None = None) -> list[dict[str, str]]:
-    """Replace the rows of ``name`` by those of a finished run.
+    """Replace the rows of ``name`` by those of a finished run; those of other names stay.
 
     Raises:
         ZooError: the folder holds no finished run.
     """
     file = file or FILE
+    rows = rows_of(run, name)
+    with store.lock():
+        others = [row for row in read(file) if row["name"] != name]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(others + rows, key=lambda row: row["name"]))
+        files.write_text(file, text.getvalue())
+    return rows
+
+
+def rows_of(run: Path, name: str) -> list[dict[str, str]]:
+    """The rows that a finished run adds; ZooError when the folder holds none."""
     found = {part: _json(run / part) for part in ("config.json", "metrics.json")}
     metrics = found["metrics.json"]
     shared = {
@@ -43,13 +59,7 @@ def record(run: Path, name: str, file: Path | None = None) -> list[dict[str, str
         "minutes": f"{metrics['train_seconds'] / 60:.0f}",
         "command": command(found["config.json"]),
     }
-    rows = [as_text({**result, **shared}) for result in metrics["results"]]
-    others = [row for row in read(file) if row["name"] != name]
-    with file.open("w", newline="") as opened:
-        writer = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(others + rows, key=lambda row: row["name"]))
-    return rows
+    return [as_text({**result, **shared}) for result in metrics["results"]]
 
 
 def as_text(row: dict) -> dict[str, str]:
@@ -89,7 +99,7 @@ def command(config: dict) -> str:
 
 def _json(path: Path) -> dict:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZooError(
             f"{path} is missing: {path.parent} is not the folder of a finished run."

@@ -1,27 +1,28 @@
 """Names: listed at once, never twice, and close ones suggested."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-import zoo
-from zoo import catalogue
+import zoo.__main__
+from zoo import catalogue, store
 from zoo.errors import ZooError
 
 LISTING = """
-import sys, time
+import sys
 import zoo.__main__
 zoo.__main__.main(["list"])
 heavy = {"tensorflow", "keras", "librosa", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy
-assert time.process_time() < 0.5, time.process_time()
 """
 
 
-def test_listing_takes_less_than_half_a_second_and_imports_nothing_heavy():
+def test_listing_imports_nothing_heavy():
     listed = subprocess.run(
         [sys.executable, "-c", LISTING], capture_output=True, text=True, check=False
     )
@@ -100,3 +101,46 @@ def test_every_declared_function_exists():
     for entry in catalogue.declared().values():
         for path in (entry.model.build, entry.model.evaluate, entry.model.read):
             assert not path or callable(function(path)), f"{entry.name}: {path}"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("config.json", "{", "is not valid JSON"),
+        ("card.json", "{}", "has name = None, which no card has"),
+        ("card.json", None, "has results, row 0: mean = '0.5', which no card has"),
+    ],
+)
+def test_a_bad_folder_is_left_out_with_a_warning_and_harms_no_other(
+    own_zoo, copied, capsys, file, content, said
+):
+    """``copied`` is a sound entry; beside it lies one that somebody has broken."""
+    bad = shutil.copytree(copied, own_zoo / "of-my-own")
+    if content is None:
+        card = json.loads((bad / file).read_text(encoding="utf-8"))
+        card["results"][0]["mean"] = "0.5"
+        content = json.dumps(card)
+    (bad / file).write_text(content, encoding="utf-8")
+    store.warn.cache_clear()
+    assert zoo.__main__.main(["list"]) == 0
+    out, err = capsys.readouterr()
+    assert "maml-sine-5shot" in out and "of-my-own" not in out
+    assert err.startswith("warning: of-my-own is left out") and said in err
+    assert err.count("\n") == 1
+    assert zoo.__main__.main(["list"]) == 0
+    assert not capsys.readouterr().err  # once is enough
+    assert zoo.load("maml-sine-5shot").learner.count_params() == 1761
+    with pytest.raises(ZooError):
+        zoo.load("of-my-own")
+
+
+@pytest.mark.parametrize("words", [["list"], ["info", "maml-sine-5shot"], ["report", "--check"]])
+def test_commands_work_where_the_console_knows_ascii_alone(words):
+    environment = {
+        **os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii:strict",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "zoo", *words]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr

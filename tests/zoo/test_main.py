@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_sentence(capsys, leaves, tmp_path, monkeypatch):
     words = ["--support", leaves, "--query", query, "--plot", plot]
     code, out, err = ask(capsys, "predict", "prototypical-omniglot-1shot", *words)
     assert (code, out) == (2, "")
-    assert err == f"error: {plot} cannot be written: the disk is full; free some space.\n"
+    assert err == f"error: Cannot write {plot}: the disk is full; free some space.\n"
 
 
 def test_every_command_is_a_function_too():

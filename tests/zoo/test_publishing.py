@@ -88,3 +88,19 @@ def test_a_model_of_another_folder_tells_new_classes_apart(published, tmp_path):
     assert answers[0]["name"] == "class 1"
     assert set(answers[0]["probabilities"]) == {"class 0", "class 1", "class 2"}
     assert support.parent / "weights" == store.FOLDER  # the project's own zoo was not touched
+
+
+def test_a_publication_that_fails_at_its_end_brings_the_old_entry_back(
+    published, finished_run, own_zoo, monkeypatch
+):
+    before = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device", str(results.FILE))
+
+    monkeypatch.setattr(results, "record", full)
+    with pytest.raises(OSError, match="No space left"):
+        zoo.publish(finished_run, published)
+    after = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
+    assert after == before
+    assert [path.name for path in own_zoo.iterdir()] == [published]

@@ -1,12 +1,16 @@
 """Results come from runs, and the READMEs from the results."""
 
+import errno
 import json
+import multiprocessing
 import re
+import threading
 
 import pytest
 
 import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
+from chapters.engine import files
 from zoo import cards, catalogue, report, results, store, wording
 from zoo.errors import ZooError
 
@@ -104,3 +108,62 @@ def test_the_table_of_models_names_every_model_and_the_chapters_without(own_zoo,
 def test_figures_have_their_interval_where_there_is_one(row, heading, value):
     text = results.as_text({}) | {"mean": "0.5", "interval": "0.01"} | row
     assert (wording.column(text), wording.cell(text)) == (heading, value)
+
+
+def record_names(folder, names) -> None:
+    """In a process: record a run under each of these names."""
+    from pathlib import Path
+
+    folder = Path(folder)
+    store.FOLDER = folder / "weights"
+    for name in names:
+        results.record(folder / "run", name, folder / "results.csv")
+
+
+def test_processes_that_record_at_once_lose_no_row(tmp_path):
+    write_run(tmp_path / "run")
+    spawn = multiprocessing.get_context("spawn")
+    groups = [[f"{letter}{number}" for number in range(8)] for letter in "abc"]
+    workers = [spawn.Process(target=record_names, args=(str(tmp_path), g)) for g in groups]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    rows = results.read(tmp_path / "results.csv")
+    assert [row["name"] for row in rows] == sorted(name for group in groups for name in group)
+
+
+def test_threads_that_record_at_once_lose_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "weights")
+    run, file = write_run(tmp_path / "run"), tmp_path / "results.csv"
+    threads = [threading.Thread(target=results.record, args=(run, n, file)) for n in "abcdef"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [row["name"] for row in results.read(file)] == list("abcdef")
+
+
+def test_a_full_disk_keeps_the_rows_of_all_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "weights")
+    run, file = write_run(tmp_path / "run"), tmp_path / "results.csv"
+    for name in "ab":
+        results.record(run, name, file)
+    before = file.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError) as caught:
+        results.record(run, "c", file)
+    assert caught.value.filename == str(file)
+    assert file.read_bytes() == before
+
+
+def test_what_a_killed_process_left_is_put_right(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FOLDER", tmp_path / "weights")
+    for name in (".gone.old", ".there.old", "there", ".new.part"):
+        (store.FOLDER / name).mkdir(parents=True)
+    with store.lock():
+        assert sorted(path.name for path in store.FOLDER.iterdir()) == ["gone", "there"]

@@ -202,7 +202,7 @@ def test_a_card_that_is_too_large_is_not_read(copied):
         ("card.json", "[]", "holds no JSON object"),
         ("card.json", "{", "is not valid JSON"),
         ("card.json", "[" * 500_000, "is not valid JSON"),
-        ("card.json", "{}", "its card says"),
+        ("card.json", "{}", "has name = None, which no card has"),
         ("config.json", "{}", "is of None"),
         ("config.json", '{"script": "os.system"}', "is of 'os.system'"),
     ],
