@@ -1,4 +1,8 @@
-"""Rules for all tests: fixed seeds, a cache folder of their own, no network, no surprise skips."""
+"""Rules for all tests: fixed seeds, a cache folder of their own, no network, no surprise skips.
+
+Two processes run the tests side by side, each with one thread of TensorFlow: together they take
+little more than half of the time, since most operations of the tests are too small for two threads.
+"""
 
 import os
 import random
@@ -10,7 +14,20 @@ import pytest
 
 import chapters  # noqa: F401  (before TensorFlow: it sets Keras' backend and quiets the start-up)
 
+# Settings of the person who runs the tests must not decide what they find; where TensorFlow's may
+# differ (oneDNN), the tests allow for it.
+for name in ("METAZOO_OFFLINE", "TF_CONFIG"):
+    os.environ.pop(name, None)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for pool in ("INTRAOP", "INTEROP"):
+        os.environ.setdefault(f"TF_NUM_{pool}_THREADS", "1")
+
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Bytes have no name: they may be long, and differ between processes by a time stamp."""
+    return argname if isinstance(val, bytes | bytearray) else None
 
 
 def pytest_collection_modifyitems(items):
