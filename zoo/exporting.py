@@ -68,7 +68,7 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
     chosen = formats.find(format)
     folder = Path(folder).absolute()
     _check_empty(folder)
-    points = endpoints(loaded)
+    points = endpoints(loaded, strict=format == "savedmodel")
     nearest = next(parent for parent in folder.parents if parent.is_dir())
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=nearest) as made:
         path = Path(made, chosen.file)
@@ -85,24 +85,21 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
     return Exported(chosen.title, folder / chosen.file, size, *found)
 
 
-def endpoints(loaded: Loaded) -> dict[str, Endpoint]:
+def endpoints(loaded: Loaded, strict: bool = False) -> dict[str, Endpoint]:
     """``serve``, which adapts and predicts, and ``embed`` where there is an embedding.
 
-    A model of sequences has one input, ``x``: any number of sequences of any length.
+    With ``strict`` wrong labels end in an error, otherwise in NaN. A model of sequences has one
+    input, ``x``: any number of sequences of any length.
     """
     learner = loaded.learner
     if loaded.items == "sequence":
         x = tf.TensorSpec([None, None, learner.channels], name="x")
         return {"serve": Endpoint(learner.serve, [x])}
-    items = [None, *loaded.item_shape]
-    if loaded.items == "number":
-        support_y = tf.TensorSpec([None, learner.network.output_shape[-1]], name="support_y")
-    else:
-        support_y = tf.TensorSpec([None], tf.int32, name="support_y")
-    task = [tf.TensorSpec(items, name="support_x"), support_y, tf.TensorSpec(items, name="query_x")]
-    points = {"serve": Endpoint(getattr(learner, "serve", adapt_and_predict(learner)), task)}
+    task = learner.signature(targets=loaded.items == "number")
+    points = {"serve": Endpoint(adapt_and_predict(learner, strict), task)}
     if hasattr(learner, "embed"):
-        points["embed"] = Endpoint(learner.embed, [tf.TensorSpec(items, name="x")])
+        x = tf.TensorSpec([None, *loaded.item_shape], name="x")
+        points["embed"] = Endpoint(learner.embed, [x])
     return points
 
 

@@ -1,5 +1,6 @@
 """From a name to a learner with its published weights."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from chapters.engine import configuration
@@ -51,7 +53,8 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     config = _options(entry, folder / "config.json")
     decision = _decision(folder / store.DECISION)
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
-    learner = function(entry.model.build)(config, decision)
+    with _float32():
+        learner = function(entry.model.build)(config, decision)
     _assign(learner, weights, folder)
     way, item_shape = _sizes(learner, entry.model.items)
     read = entry.model.read and functools.partial(_read, entry.model.read, config)
@@ -65,6 +68,19 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
         item_shape=item_shape,
         read=read or None,
     )
+
+
+@contextlib.contextmanager
+def _float32():
+    """Keras' settings under which all models were trained, whatever the process is set to."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 def function(path: str) -> Callable:
@@ -104,12 +120,7 @@ def _sizes(learner, items: str) -> tuple[int | None, tuple[int, ...]]:
     """Number of classes, None for any; and the shape of an item, empty for a sequence."""
     if items == "sequence":
         return None, ()
-    if hasattr(learner, "item_shape"):  # it says so itself
-        return learner.way, learner.item_shape
-    if hasattr(learner, "encoder"):
-        return None, learner.encoder.input_shape[1:]
-    network = learner.network  # adapted by gradient steps: an output for each class, or a value
-    return None if items == "number" else network.output_shape[-1], network.input_shape[1:]
+    return None if items == "number" else learner.way, learner.item_shape
 
 
 def _assign(learner, weights: bytes, folder: Path) -> None:

@@ -193,7 +193,7 @@ def build_base_network(input_shape=(HEIGHT // SIZE, WIDTH // SIZE, 1)) -> keras.
     )
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class OrientedGradients(layers.Layer):
     """Histograms of edge directions in overlapping cells, not learned (Dalal and Triggs, 2005).
 
@@ -231,7 +231,7 @@ class OrientedGradients(layers.Layer):
         return {**super().get_config(), "bins": self.bins, "cell": self.cell}
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class WithinPersonWhitening(layers.Layer):
     """Linear map after which pictures of one person differ equally little in all directions.
 

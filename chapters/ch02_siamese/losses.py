@@ -1,8 +1,10 @@
 """Contrastive loss (Hadsell, Chopra and LeCun, 2006), in the form of the book's section 2.1."""
 
+import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable(__package__)
 def contrastive_loss(label, energy, margin: float = 1.0):
     """Pull genuine pairs together, push imposite pairs apart until they are ``margin`` away.
 

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from chapters.engine.layers import embed_tasks
+from chapters.engine.learner import FewShotLearner
 
 FLOOR = 1e-7  # below it a squared distance counts as zero
 
@@ -42,7 +43,7 @@ def _unit(x):
 ENERGIES = {"euclidean": euclidean_distance, "cosine": cosine_distance}
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class SiameseNetwork(keras.Model):
     """Distance of two items. Call it with ``a`` [pair, ...] and ``b`` [pair, ...]: -> [pair, 1].
 
@@ -88,7 +89,8 @@ class SiameseNetwork(keras.Model):
         return cls(encoder, **config)
 
 
-class NearestNeighbour(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class NearestNeighbour(FewShotLearner):
     """One-shot classifier made of a siamese network: a query is what its nearest support item is.
 
     Call it like every few-shot learner of this project, with ``support_x`` [task, support, ...],
@@ -103,6 +105,11 @@ class NearestNeighbour(keras.Model):
         super().__init__(**kwargs)
         self.siamese, self.sharpness = siamese, sharpness
         self.built = True  # no weights of its own
+
+    @property
+    def item_shape(self):
+        """Shape of one item."""
+        return tuple(self.encoder.input_shape[1:])
 
     @property
     def encoder(self):
@@ -138,9 +145,21 @@ class NearestNeighbour(keras.Model):
             ``distance`` and ``probabilities``, each [query, way].
         """
         task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
-        logits = self({name: x[None] for name, x in task.items()}, training=False)[0]
-        probabilities = tf.nn.softmax(logits, axis=-1)
-        return {"distance": -logits / self.sharpness, "probabilities": probabilities}
+        batch = {name: tf.convert_to_tensor(x)[None] for name, x in task.items()}
+        return self.answer(self(batch, training=False)[0], task["support_y"])
+
+    def answer(self, prediction, support_y):
+        """As ``serve``, from logits [query, way]."""
+        probabilities = tf.nn.softmax(prediction, axis=-1)
+        return {"distance": -prediction / self.sharpness, "probabilities": probabilities}
+
+    def get_config(self):
+        siamese = keras.saving.serialize_keras_object(self.siamese)
+        return {**super().get_config(), "siamese": siamese, "sharpness": self.sharpness}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("siamese")), **config)
 
 
 def nearest_of_class(distance, support_y):

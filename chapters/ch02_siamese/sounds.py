@@ -92,7 +92,7 @@ def crop(x, frames: int, seed):
 # --- encoders -------------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class NormaliseFrames(layers.Layer):
     """Mean 0 and deviation 1 for each coefficient of the frames of training clips.
 
@@ -125,7 +125,7 @@ def is_sound(x):
     return tf.cast(tf.reduce_any(x != 0, axis=1, keepdims=True), x.dtype)
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class FindSound(layers.Layer):
     """``is_sound`` as a layer."""
 
@@ -151,7 +151,7 @@ def build_base_network(input_shape=(COEFFICIENTS, FRAMES)) -> keras.Sequential:
     )
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class PoolFrames(layers.Layer):
     """Weighted mean and deviation of features over the frames of a clip, padding left out.
 

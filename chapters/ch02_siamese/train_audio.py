@@ -18,7 +18,7 @@ from chapters.ch02_siamese.presets import SCRIPTS, AudioConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
 from chapters.engine.evaluation import Asked, Evaluator
-from chapters.engine.export import export
+from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
 from datasets.episodes import EpisodeSampler
 from datasets.pairs import ListedPairs, Pairs, folder_folds
@@ -52,9 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     run.weights(first["siamese"])
     run.json("decision.json", first["decision"])
     print(f"Weights, metrics and pictures are in {run.path}.")
-    if config.export and run.chief:
-        difference = export_network(first, clips, config.export)
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    export_run(run, endpoints(first, clips))
 
 
 def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: RunFolder) -> dict:
@@ -190,17 +188,21 @@ def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder)
     run.figure("pairs", sheet)
 
 
-def export_network(first: dict, clips: Clips, folder: str) -> float:
-    """SavedModel: ``serve`` names clips by their nearest support, ``distance`` compares pairs."""
+def endpoints(first: dict, clips: Clips) -> dict:
+    """Signatures of an export.
+
+    ``serve`` names clips by their nearest support, ``distance`` compares pairs.
+    """
     siamese = first["siamese"]
     learner = NearestNeighbour(siamese, first["decision"]["sharpness"])
     x = tf.constant(clips.features[:: max(len(clips) // 10, 1)][:10])
     labels = np.arange(len(x), dtype=np.int32) % 2
     task = {"support_x": x[:4], "support_y": labels[:4], "query_x": x[4:]}
     pair = {"a": x[:5], "b": x[5:]}
-    return export(
-        folder, {"serve": (learner.serve, task), "distance": (siamese.pair_distance, pair)}
-    )
+    return {
+        "serve": (adapt_and_predict(learner, strict=True), task),
+        "distance": (siamese.pair_distance, pair),
+    }
 
 
 if __name__ == "__main__":

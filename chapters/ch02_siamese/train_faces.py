@@ -15,7 +15,7 @@ from chapters.ch02_siamese.presets import SCRIPTS, FacesConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
 from chapters.engine.evaluation import Asked, Evaluator
-from chapters.engine.export import export
+from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
 from datasets.dataset import Dataset
 from datasets.episodes import EpisodeSampler
@@ -49,9 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     run.weights(first["siamese"])
     run.json("decision.json", first["decision"])
     print(f"Weights, metrics and pictures are in {run.path}.")
-    if config.export and run.chief:
-        difference = export_network(first, config.export)
-        print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+    export_run(run, endpoints(first))
 
 
 def train_split(people: Dataset, number: int, config: FacesConfig, run: RunFolder) -> dict:
@@ -189,17 +187,21 @@ def draw(results: list[dict], config: FacesConfig, run: RunFolder) -> None:
     run.figure("pairs", sheet)
 
 
-def export_network(result: dict, folder: str) -> float:
-    """SavedModel: ``serve`` names queries by their nearest support, ``distance`` compares pairs."""
+def endpoints(result: dict) -> dict:
+    """Signatures of an export.
+
+    ``serve`` names queries by their nearest support, ``distance`` compares pairs.
+    """
     siamese, people = result["siamese"], result["people"]
     learner = NearestNeighbour(siamese, result["decision"]["sharpness"])
     x = faces.pictures(people, items_of_split(people, "test"))
     labels = np.arange(len(x), dtype=np.int32) % 2
     task = {"support_x": x[:4], "support_y": labels[:4], "query_x": x[4:9]}
     pair = {"a": x[:5], "b": x[5:10]}
-    return export(
-        folder, {"serve": (learner.serve, task), "distance": (siamese.pair_distance, pair)}
-    )
+    return {
+        "serve": (adapt_and_predict(learner, strict=True), task),
+        "distance": (siamese.pair_distance, pair),
+    }
 
 
 if __name__ == "__main__":

@@ -4,13 +4,24 @@ import keras
 import tensorflow as tf
 
 from chapters.ch03_prototypical.models import cosine_distance
+from chapters.engine.learner import FewShotLearner
 
 
-class PixelNeighbour(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class PixelNeighbour(FewShotLearner):
     """Nearest support image by the cosine between raw pixels; learns nothing.
 
-    Same inputs as a learner; the logit of a class is the similarity of its nearest support image.
+    The logit of a class is the similarity of its nearest support image.
+
+    Args:
+        item_shape: height, width and channels of an image.
+        options: of ``keras.Model``.
     """
+
+    def __init__(self, item_shape, **options):
+        super().__init__(**options)
+        self.item_shape = tuple(item_shape)
+        self.built = True  # nothing is learned
 
     def call(self, inputs, training=False):
         """Logits [task, query, way]."""
@@ -21,6 +32,9 @@ class PixelNeighbour(keras.Model):
         outside = tf.one_hot(inputs["support_y"], way, on_value=0.0, off_value=-10.0)
         of_class = similarity[..., None] + outside[:, None]  # [task, query, support, way]
         return tf.reduce_max(of_class, axis=2)  # [task, query, way]
+
+    def get_config(self):
+        return {**super().get_config(), "item_shape": self.item_shape}
 
 
 def _flat(x):

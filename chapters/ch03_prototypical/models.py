@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.engine.layers import BatchNormalization, embed_tasks
+from chapters.engine.learner import FewShotLearner
 
 
 def convolution_block(out_channels: int, momentum: float = 0.99) -> keras.Sequential:
@@ -101,8 +102,8 @@ def _unit(x):
 DISTANCES = {"euclidean": squared_euclidean, "cosine": cosine_distance}
 
 
-@keras.saving.register_keras_serializable("metazoo")
-class PrototypicalNetwork(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class PrototypicalNetwork(FewShotLearner):
     """Few-shot classifier: adapting is averaging, so it happens in the forward pass.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] and ``query_x``
@@ -121,16 +122,21 @@ class PrototypicalNetwork(keras.Model):
         self.encoder, self.distance = encoder, distance
         self.built = True  # all weights are the encoder's
 
+    @property
+    def item_shape(self):
+        """Shape of one item."""
+        return tuple(self.encoder.input_shape[1:])
+
     def call(self, inputs, training=False):
         """Logits of the queries; one encoder and one pass for support and query (E3.6)."""
-        support_y = tf.cast(inputs["support_y"], tf.int32)
-        way = tf.reduce_max(support_y) + 1
-        support = tf.shape(support_y)[1]
+        way = tf.reduce_max(inputs["support_y"]) + 1
+        support = tf.shape(inputs["support_x"])[1]
         x = tf.concat(
             [inputs["support_x"], inputs["query_x"]], axis=1
         )  # [task, support + query, ...]
         z = embed_tasks(self.encoder, x, training)  # [task, support + query, dim]
-        prototypes = class_prototypes(z[:, :support], support_y, way)  # [task, way, dim]
+        # [task, way, dim]
+        prototypes = class_prototypes(z[:, :support], inputs["support_y"], way)
         # p(y = k | x) is the softmax over k of -d(f(x), c_k)      equation 2; E3.3: negative
         return -DISTANCES[self.distance](z[:, support:], prototypes)  # [task, query, way]
 

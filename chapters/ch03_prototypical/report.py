@@ -51,7 +51,7 @@ def evaluate(learner, tests: dict[Column, EpisodeSampler], data: Dataset, config
     """Scores of the trained network and of the baselines: name -> column -> Score."""
     fresh = models.get_embeddings(learner.encoder.input_shape[1:], config.h_dim, config.z_dim)
     contenders = {
-        PIXELS: baselines.PixelNeighbour(),
+        PIXELS: baselines.PixelNeighbour(learner.item_shape),
         UNTRAINED: models.PrototypicalNetwork(fresh, config.distance),
         TRAINED: learner,
     }

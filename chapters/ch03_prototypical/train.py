@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
 
     task = first_task(example.inputs)
     endpoints = {
-        "serve": (adapt_and_predict(learner), task),
+        "serve": (adapt_and_predict(learner, strict=True), task),
         "embed": (learner.embed, {"x": task["query_x"]}),
     }
     export_run(run, endpoints)

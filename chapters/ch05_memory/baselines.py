@@ -3,7 +3,7 @@
 import keras
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class LSTMCells(keras.layers.Layer):
     """Layers of LSTM and a linear output, the book's ``model = LSTM``.
 
@@ -54,7 +54,7 @@ class LSTMCells(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class Forgetful(keras.layers.Layer):
     """A feed-forward network with one hidden layer that sees one step at a time.
 

@@ -59,7 +59,7 @@ def update_usage(usage, read_weight, write_weight, gamma):
     return gamma * usage + tf.reduce_sum(read_weight, axis=1) + tf.reduce_sum(write_weight, axis=1)
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class MANNCell(keras.layers.Layer):
     """One step of a memory-augmented network, a cell for ``keras.layers.RNN`` and ``run_cell``.
 

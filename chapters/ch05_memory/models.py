@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.learner import FewShotLearner
 from chapters.engine.recurrent import run_cell
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class SequenceModel(keras.Model):
     """A cell along sequences of any length: [batch, time, channel] -> logits [batch, time, output].
 
@@ -62,8 +63,8 @@ class SequenceModel(keras.Model):
         return cls(keras.saving.deserialize_keras_object(config.pop("cell")), **config)
 
 
-@keras.saving.register_keras_serializable("metazoo")
-class SequentialLearner(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class SequentialLearner(FewShotLearner):
     """A few-shot learner that is shown its support set picture by picture.
 
     Each picture comes with the label of the one before it; a query comes with the label of the last
@@ -90,12 +91,12 @@ class SequentialLearner(keras.Model):
         Returns:
             [batch, time, way].
         """
-        return self.network(with_previous(images, one_hot(label, self.way)))
+        return self.network(with_previous(images, tf.one_hot(label, self.way)))
 
     def call(self, inputs, training=False):
         """Logits of the queries [task, query, way]; pictures are shown in the order given."""
         support_x, query_x = inputs["support_x"], inputs["query_x"]
-        shown = one_hot(inputs["support_y"], self.way)  # [task, support, way]
+        shown = tf.one_hot(inputs["support_y"], self.way)  # [task, support, way]
         cell = self.network.cell
         state = cell.get_initial_state(batch_size=tf.shape(support_x)[0])
         _, state = run_cell(cell, with_previous(support_x, shown), state)
@@ -116,20 +117,6 @@ class SequentialLearner(keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(keras.saving.deserialize_keras_object(config.pop("network")), **config)
-
-
-def one_hot(label, way):
-    """[batch, time] -> [batch, time, way].
-
-    Raises:
-        ValueError: a label that is not one of 0 to way - 1; seen only outside of a graph.
-    """
-    if tf.executing_eagerly() and tf.size(label) > 0:
-        lowest, highest = int(tf.reduce_min(label)), int(tf.reduce_max(label))
-        if lowest < 0 or highest >= way:
-            wrong = lowest if lowest < 0 else highest
-            raise ValueError(f"there is a label {wrong}; the network knows 0 to {way - 1}")
-    return tf.one_hot(label, way)
 
 
 def with_previous(images, shown):

@@ -38,7 +38,7 @@ class Heads(NamedTuple):
     add: tf.Tensor  # [batch, write head, width], in (-1, 1)
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class NTMCell(keras.layers.Layer):
     """One step of a neural Turing machine, a cell for ``keras.layers.RNN`` and ``run_cell``.
 

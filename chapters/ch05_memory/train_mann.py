@@ -209,7 +209,7 @@ def endpoints(learner, episode, config: MANNConfig) -> dict:
     if config.labels == "one_hot":
         support, query = tf.split(episode.images[0], [config.way, config.length - config.way])
         task = {"support_x": support, "support_y": tf.range(config.way), "query_x": query}
-        signatures["serve"] = (adapt_and_predict(learner), task)
+        signatures["serve"] = (adapt_and_predict(learner, strict=True), task)
     return signatures
 
 

@@ -6,6 +6,7 @@ queries, weights adapted to clean items classify attacked ones. The book pairs c
 which trains two MAMLs side by side (E6.17); that is the option ``pairing="parallel"``.
 """
 
+import keras
 import tensorflow as tf
 
 from chapters.ch06_maml.adversarial import fgsm
@@ -17,6 +18,7 @@ from chapters.engine.update import apply_gradients
 PAIRINGS = ("crossed", "parallel")
 
 
+@keras.saving.register_keras_serializable(__package__)
 class ADML(MAML):
     """MAML that has met attacks. Adapting and predicting are MAML's; only the outer step differs.
 
@@ -41,6 +43,10 @@ class ADML(MAML):
         ValueError: unknown pairing.
     """
 
+    CONFIG = (
+        *MAML.CONFIG, "adversarial_rate", "epsilon", "pairing", "clean_share", "low", "high"
+    )  # fmt: skip
+
     def __init__(
         self,
         network,
@@ -58,8 +64,10 @@ class ADML(MAML):
             raise ValueError(f"pairing is {pairing!r}; it must be one of {', '.join(PAIRINGS)}")
         super().__init__(network, objective, inner_rate, **options)
         rate = inner_rate if adversarial_rate is None else adversarial_rate
-        self.adversary = MAML(network, objective, rate, **options)  # of the same theta
-        self.epsilon, self.pairing, self.clean_share = epsilon, pairing, clean_share
+        # Of the same theta; its weights are counted once.
+        self.adversary = MAML(network, objective, rate, **options)
+        self.adversarial_rate, self.epsilon = adversarial_rate, epsilon
+        self.pairing, self.clean_share = pairing, clean_share
         self.low, self.high = low, high
 
     def attack(self, weights, x, y, support_x=None):

@@ -13,13 +13,14 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.engine.evaluation import measures
+from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.per_task import call_tasks, copies
-from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
 
 
-class CAML(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class CAML(GradientLearner):
     """A network with a context that is found for each task before it predicts.
 
     Call it as MAML: ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
@@ -37,7 +38,10 @@ class CAML(keras.Model):
         first_order: leave out the derivative of the inner gradient.
         batch_norm: statistics for the queries in training: ``transductive``, those of the queries
             as in the paper, or ``support``, those of the support set.
+        options: of ``keras.Model``.
     """
+
+    CONFIG = ("inner_rate", "inner_steps", "test_steps", "first_order", "batch_norm")
 
     def __init__(
         self,
@@ -48,12 +52,15 @@ class CAML(keras.Model):
         test_steps=None,
         first_order=False,
         batch_norm="transductive",
+        **options,
     ):
-        super().__init__()
-        self.network, self.objective, self.batch_norm = network, objective, batch_norm
-        self.inner_rate, self.inner_steps, self.first_order = inner_rate, inner_steps, first_order
-        self.test_steps = inner_steps if test_steps is None else test_steps
-        self.built = True  # all weights are the network's
+        super().__init__(network, objective, inner_steps, test_steps, batch_norm, **options)
+        self.inner_rate, self.first_order = inner_rate, first_order
+
+    def start(self, support_x):
+        """phi_0 = 0, not theta (E6.27): every task starts without a context; [task, context]."""
+        tasks = support_x.shape[0] or tf.shape(support_x)[0]
+        return tf.zeros([tasks, self.network.context_size], self.precision)
 
     def inner_step(self, phi, support_x, support_y):
         """One gradient step of the context on the support set of each task: [task, context]."""
@@ -66,41 +73,13 @@ class CAML(keras.Model):
         # phi_i = phi_0 - alpha grad_phi L_Ti(f_{phi_0, theta})
         return phi - self.inner_rate * gradient
 
-    def adapt(self, support_x, support_y, steps=None):
-        """Context of each task after ``steps`` inner steps (``test_steps`` when None).
-
-        Returns:
-            [task, context]
-
-        Raises:
-            RunError: the support set does not fit the network.
-        """
-        check_support(self.network, support_x, support_y)
-        tasks = support_x.shape[0] or tf.shape(support_x)[0]
-        # phi_0 = 0, not theta (E6.27): every task starts without a context
-        phi = tf.zeros([tasks, self.network.context_size], self.compute_dtype)
-        for _ in range(self.test_steps if steps is None else steps):
-            phi = self.inner_step(phi, support_x, support_y)
-        return phi
-
     def predict_with(self, phi, query_x, support_x=None):
-        """Predictions with given contexts: [task, query, out].
+        """Predictions with given contexts [task, context]: [task, query, out].
 
         Batch norm uses the statistics of ``support_x`` when it is given (honest), otherwise those
         of the queries (transductive).
         """
         return self.network(query_x, phi, support_x)
-
-    def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; honest unless in training."""
-        support_x, support_y = inputs["support_x"], inputs["support_y"]
-        phi = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        transductive = training and self.batch_norm == "transductive"
-        return self.predict_with(phi, inputs["query_x"], None if transductive else support_x)
-
-    def describe_rate(self) -> str:
-        """The inner rate in words, for error messages."""
-        return f"rate {self.inner_rate:g}"
 
 
 def train_step(learner, optimizer, mapping):
@@ -132,6 +111,7 @@ def train_step(learner, optimizer, mapping):
     return step
 
 
+@keras.saving.register_keras_serializable(__package__)
 class ContextInputs(keras.Model):
     """Context parameters as further inputs of a network.
 
@@ -143,8 +123,8 @@ class ContextInputs(keras.Model):
         context_size: how many of its inputs are phi; they come last.
     """
 
-    def __init__(self, network, context_size):
-        super().__init__()
+    def __init__(self, network, context_size, **options):
+        super().__init__(**options)
         self.network, self.context_size = network, context_size
         self.input_shape = (None, network.input_shape[-1] - context_size)
         self.output_shape = network.output_shape
@@ -162,7 +142,16 @@ class ContextInputs(keras.Model):
         phi = tf.broadcast_to(phi[:, None], shape)  # [task, item, context]
         return tf.concat([x, phi], axis=-1)  # [task, item, dim + context]
 
+    def get_config(self):
+        network = keras.saving.serialize_keras_object(self.network)
+        return {**super().get_config(), "network": network, "context_size": self.context_size}
 
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("network")), **config)
+
+
+@keras.saving.register_keras_serializable(__package__)
 class FiLM(keras.Model):
     """Context parameters that scale and shift the channels between two parts of a network.
 
@@ -174,8 +163,8 @@ class FiLM(keras.Model):
         context_size: length of phi.
     """
 
-    def __init__(self, before, after, context_size):
-        super().__init__()
+    def __init__(self, before, after, context_size, **options):
+        super().__init__(**options)
         self.before, self.after, self.context_size = before, after, context_size
         self.input_shape, self.output_shape = before.input_shape, after.output_shape
         self.film = layers.Dense(2 * before.output_shape[-1], use_bias=False, name="film")
@@ -196,6 +185,17 @@ class FiLM(keras.Model):
         gamma_beta = tf.reshape(gamma_beta, [-1, *ones, gamma_beta.shape[-1]])
         gamma, beta = tf.split(gamma_beta, 2, axis=-1)  # [task, 1, ..., channel]
         return (1.0 + gamma) * features + beta  # [task, item, ..., channel]
+
+    def get_config(self):
+        parts = {"before": self.before, "after": self.after}
+        own = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {**super().get_config(), **own, "context_size": self.context_size}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = ("before", "after")
+        own = {name: keras.saving.deserialize_keras_object(config.pop(name)) for name in parts}
+        return cls(**own, **config)
 
 
 def _call_shared(network, x, normalise_by=None):

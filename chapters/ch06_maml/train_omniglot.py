@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     adaptation.draw(run, history, learner, curves, data, config)
     print(f"Weights, metrics and pictures are in {run.path}.")
     task = first_task(images.example(data, config, query=5).inputs)
-    export_run(run, {"serve": (adapt_and_predict(learner), task)})
+    export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
 def build_learner(config, decision=None):

@@ -12,15 +12,15 @@ import tensorflow as tf
 
 from chapters.engine.evaluation import measures
 from chapters.engine.functional import values
+from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.per_task import call_tasks, copies
-from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
 
 FIRST_RATE = (0.005, 0.1)  # all rates start at one value drawn from here, as in the paper
 
 
-class MetaSGD(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class MetaSGD(GradientLearner):
     """A network that is adapted to each task with learned rates before it predicts.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
@@ -37,7 +37,10 @@ class MetaSGD(keras.Model):
             alpha's gradient is the same.
         batch_norm: statistics for the queries in training: ``transductive``, those of the queries
             as in the paper, or ``support``, those of the support set.
+        options: of ``keras.Model``.
     """
+
+    CONFIG = ("rate", "inner_steps", "test_steps", "first_order", "batch_norm")
 
     def __init__(
         self,
@@ -48,29 +51,27 @@ class MetaSGD(keras.Model):
         test_steps=None,
         first_order=False,
         batch_norm="transductive",
+        **options,
     ):
-        super().__init__()
-        self.network, self.objective, self.inner_steps = network, objective, inner_steps
-        self.first_order, self.batch_norm = first_order, batch_norm
-        self.test_steps = inner_steps if test_steps is None else test_steps
+        super().__init__(network, objective, inner_steps, test_steps, batch_norm, **options)
+        self.first_order = first_order
         # Positive: the book's rates from N(0, 1) send half of the weights uphill (E7.2).
-        rate = float(keras.random.uniform([], *FIRST_RATE)) if rate is None else rate
+        self.rate = float(keras.random.uniform([], *FIRST_RATE)) if rate is None else rate
         self.rates = [
             self.add_weight(
                 shape=theta.shape,
                 dtype=theta.dtype,
-                initializer=keras.initializers.Constant(rate),
+                initializer=keras.initializers.Constant(self.rate),
                 name=f"{theta.path.replace('/', '_')}_rate",
             )
             for theta in network.trainable_variables
         ]
-        self.built = True
 
     def inner_step(self, weights, support_x, support_y):
         """One step on the support set of each task: list of [task, ...] -> the same."""
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            losses = self.objective(support_y, call_tasks(self.network, weights, support_x))
+            losses = self.objective(support_y, self.predict_with(weights, support_x))  # [task]
         gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
         if self.first_order:
             gradients = [tf.stop_gradient(gradient) for gradient in gradients]
@@ -79,37 +80,6 @@ class MetaSGD(keras.Model):
             w - alpha * gradient
             for w, alpha, gradient in zip(weights, values(self.rates), gradients, strict=True)
         ]
-
-    def adapt(self, support_x, support_y, steps=None):
-        """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
-
-        Returns:
-            list of [task, ...], in the order of ``network.trainable_variables``.
-
-        Raises:
-            RunError: the support set does not fit the network.
-        """
-        check_support(self.network, support_x, support_y)
-        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
-        weights = [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
-        for _ in range(self.test_steps if steps is None else steps):
-            weights = self.inner_step(weights, support_x, support_y)
-        return weights
-
-    def predict_with(self, weights, query_x, support_x=None):
-        """Predictions of adapted networks: [task, query, out].
-
-        Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
-        (honest). Otherwise it uses those of the queries (transductive).
-        """
-        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
-
-    def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; honest unless in training."""
-        support_x, support_y = inputs["support_x"], inputs["support_y"]
-        weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        transductive = training and self.batch_norm == "transductive"
-        return self.predict_with(weights, inputs["query_x"], None if transductive else support_x)
 
     def learned_rates(self) -> dict[str, np.ndarray]:
         """alpha by the name of the weight it belongs to, in the shape of that weight."""

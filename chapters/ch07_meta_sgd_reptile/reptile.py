@@ -11,11 +11,12 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
+from chapters.engine.errors import RunError
 from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled, interpolate, values
+from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.per_task import call_tasks, copies
-from chapters.engine.support import check_support
+from chapters.engine.support import checked_support
 from chapters.engine.update import apply_gradients
 from datasets import draws
 
@@ -23,7 +24,8 @@ OPTIMIZERS = ("sgd", "adam")
 BETA2, EPSILON = 0.999, 1e-8  # Adam's, with beta1 = 0
 
 
-class Reptile(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class Reptile(GradientLearner):
     """A network that is trained on the support set of each task before it predicts.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
@@ -43,10 +45,15 @@ class Reptile(keras.Model):
         inner_optimizer: "sgd", or "adam" with beta1 = 0 as in the reference implementation.
         test_steps: inner steps otherwise; as in training when None.
         test_batch: items of a minibatch otherwise; as in training when None.
+        options: of ``keras.Model``.
 
     Raises:
         ValueError: unknown inner optimizer.
     """
+
+    CONFIG = (
+        "inner_rate", "inner_steps", "inner_batch", "inner_optimizer", "test_steps", "test_batch"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -58,18 +65,16 @@ class Reptile(keras.Model):
         inner_optimizer="sgd",
         test_steps=None,
         test_batch=None,
+        **options,
     ):
-        super().__init__()
+        super().__init__(network, objective, inner_steps, test_steps, **options)
         if inner_optimizer not in OPTIMIZERS:
             raise ValueError(
                 f"inner_optimizer is {inner_optimizer!r}; it must be one of {', '.join(OPTIMIZERS)}"
             )
-        self.network, self.objective, self.inner_rate = network, objective, inner_rate
-        self.inner_steps, self.inner_batch = inner_steps, inner_batch
+        self.inner_rate, self.inner_batch = inner_rate, inner_batch
         self.inner_optimizer = inner_optimizer
-        self.test_steps = inner_steps if test_steps is None else test_steps
         self.test_batch = inner_batch if test_batch is None else test_batch
-        self.built = True  # all weights are the network's
 
     def inner_step(self, number, weights, moments, x, y):
         """Step ``number`` (from 1) on one minibatch of each task: new weights and moments.
@@ -83,7 +88,7 @@ class Reptile(keras.Model):
         """
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            losses = self.objective(y, call_tasks(self.network, weights, x))
+            losses = self.objective(y, self.predict_with(weights, x))  # [task]
         gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
         if self.inner_optimizer == "sgd":
             # theta'_i <- theta'_i - alpha grad L_Ti(theta'_i)
@@ -114,13 +119,12 @@ class Reptile(keras.Model):
         Raises:
             RunError: the support set does not fit the network.
         """
-        check_support(self.network, support_x, support_y)
+        support_x, support_y = checked_support(self, support_x, support_y)
         steps = self.test_steps if steps is None else steps
         size = self.test_batch if size is None else size
         items = support_x.shape[1] or tf.shape(support_x)[1]
         order = minibatches(items, size or items, steps, seed)  # [step, item]
-        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
-        weights = [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
+        weights = self.start(support_x)
         moments = [tf.zeros_like(w) for w in weights] if self.inner_optimizer == "adam" else []
 
         def step(number, weights, moments):
@@ -134,22 +138,25 @@ class Reptile(keras.Model):
         )
         return weights
 
-    def predict_with(self, weights, query_x, support_x=None):
-        """Predictions of adapted networks: [task, query, out].
-
-        Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
-        (honest). Otherwise it uses those of the queries (transductive).
-        """
-        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
-
     def call(self, inputs, training=False):
         """Adapt as at test and predict the queries; transductive with ``training``.
 
         The training step does not come here, so ``training`` does not change the inner loop.
         """
-        support_x, support_y = inputs["support_x"], inputs["support_y"]
-        weights = self.adapt(support_x, support_y)
-        return self.predict_with(weights, inputs["query_x"], None if training else support_x)
+        weights = self.adapt(inputs["support_x"], inputs["support_y"])
+        return self.predict_queries(weights, inputs, training)
+
+    def fit(self, *arguments, **options):
+        """Not Reptile's way to learn.
+
+        Raises:
+            RunError: always; it names the loop that trains Reptile.
+        """
+        raise RunError(
+            "Reptile moves towards adapted weights instead of following a gradient of its loss, so "
+            "fit cannot train it; give reptile.train_step to chapters.engine.loop.Loop, as "
+            "chapters.ch07_meta_sgd_reptile.train_sine does."
+        )
 
     def describe_rate(self) -> str:
         """The inner rate in words, for error messages."""

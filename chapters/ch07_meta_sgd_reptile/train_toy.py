@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         run.figure("rates", plots.rates(learner.learned_rates()))
     print(f"Weights, metrics and pictures are in {run.path}.")
     task = first_task(test(0)[0])
-    export_run(run, {"serve": (adapt_and_predict(learner), task)})
+    export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
 def build_learner(config):

@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled
+from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import each_task
-from chapters.engine.per_task import call_tasks, copies
 from chapters.engine.strategies import gather
-from chapters.engine.support import check_support
 from chapters.engine.update import apply_gradients
 
 
@@ -46,7 +45,8 @@ def equal_weights(g):
     return tf.fill([tasks], 1 / tf.cast(tasks, g.dtype))  # [task]
 
 
-class GradientAgreement(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class GradientAgreement(GradientLearner):
     """A network that is adapted to each task before it predicts, as by MAML or Reptile.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
@@ -63,7 +63,10 @@ class GradientAgreement(keras.Model):
         first_order: leave out the derivative of the inner gradient (``maml_step``).
         batch_norm: statistics for the queries in training: ``transductive``, those of the queries
             as in MAML's paper, or ``support``, those of the support set.
+        options: of ``keras.Model``.
     """
+
+    CONFIG = ("inner_rate", "inner_steps", "test_steps", "first_order", "batch_norm")
 
     def __init__(
         self,
@@ -74,73 +77,27 @@ class GradientAgreement(keras.Model):
         test_steps=None,
         first_order=False,
         batch_norm="transductive",
+        **options,
     ):
-        super().__init__()
-        self.network, self.objective, self.batch_norm = network, objective, batch_norm
-        self.inner_rate, self.inner_steps, self.first_order = inner_rate, inner_steps, first_order
-        self.test_steps = inner_steps if test_steps is None else test_steps
-        self.built = True  # all weights are the network's
+        super().__init__(network, objective, inner_steps, test_steps, batch_norm, **options)
+        self.inner_rate, self.first_order = inner_rate, first_order
 
-    def theta(self, support_x, support_y):
-        """The initialisation, once per task of a support set that fits: list of [task, ...]."""
-        check_support(self.network, support_x, support_y)
-        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
-        return [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
-
-    def inner_loop(self, weights, support_x, support_y, steps):
-        """``steps`` gradient steps on the support set of each task: list of [task, ...]."""
-        for _ in range(steps):
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                losses = self.objective(support_y, call_tasks(self.network, weights, support_x))
-            gradients = tape.gradient(losses, weights)
-            if self.first_order:
-                gradients = [tf.stop_gradient(gradient) for gradient in gradients]
-            # theta'_i = theta - alpha grad_theta L_Ti(f_theta)
-            weights = add_scaled(weights, -self.inner_rate, gradients)
-        return weights
-
-    def adapt(self, support_x, support_y, steps=None):
-        """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
-
-        Returns:
-            list of [task, ...], in the order of ``network.trainable_variables``.
-
-        Raises:
-            RunError: the support set does not fit the network.
-        """
-        steps = self.test_steps if steps is None else steps
-        return self.inner_loop(self.theta(support_x, support_y), support_x, support_y, steps)
-
-    def predict_with(self, weights, query_x, support_x=None):
-        """Predictions of adapted networks: [task, query, out].
-
-        Batch norm uses the statistics of ``support_x`` when it is given (honest), otherwise those
-        of the queries (transductive).
-        """
-        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
-
-    def call(self, inputs, training=False):
-        """Adapt to the support set, predict the queries; honest unless in training."""
-        support_x, support_y = inputs["support_x"], inputs["support_y"]
-        weights = self.adapt(support_x, support_y, self.inner_steps if training else None)
-        return self.predict_queries(weights, inputs, training)
-
-    def predict_queries(self, weights, inputs, training):
-        """``predict_with`` in the batch-norm regime of training or of test."""
-        transductive = training and self.batch_norm == "transductive"
-        support_x = None if transductive else inputs["support_x"]
-        return self.predict_with(weights, inputs["query_x"], support_x)
+    def inner_step(self, weights, support_x, support_y):
+        """One gradient step on the support set of each task: list of [task, ...] -> the same."""
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = self.objective(support_y, self.predict_with(weights, support_x))  # [task]
+        gradients = tape.gradient(losses, weights)  # of the sum: each task has its own weights
+        if self.first_order:
+            gradients = [tf.stop_gradient(gradient) for gradient in gradients]
+        # theta'_i = theta - alpha grad_theta L_Ti(f_theta)
+        return add_scaled(weights, -self.inner_rate, gradients)
 
     def agreement(self, inputs):
         """The weights [task] that a batch would get, to be looked at."""
         support_x, support_y = inputs["support_x"], inputs["support_y"]
         adapted = self.adapt(support_x, support_y, self.inner_steps)
-        return agreement_weights(_flat(_moved(self.theta(support_x, support_y), adapted)))
-
-    def describe_rate(self) -> str:
-        """The inner rate in words, for error messages."""
-        return f"rate {self.inner_rate:g}"
+        return agreement_weights(_flat(_moved(self.start(support_x), adapted)))
 
 
 def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
@@ -163,7 +120,7 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
     def gradient(tasks):
         inputs, query_y = tasks
         support_x, support_y = inputs["support_x"], inputs["support_y"]
-        theta = learner.theta(support_x, support_y)
+        theta = learner.start(support_x)
         with tf.GradientTape() as tape:
             tape.watch(theta)
             adapted = learner.inner_loop(theta, support_x, support_y, learner.inner_steps)
@@ -189,7 +146,7 @@ def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         adapted = learner.adapt(support_x, support_y, learner.inner_steps)
         prediction = learner.predict_queries(adapted, inputs, True)  # [task, query, out]
         losses = learner.objective(query_y, prediction)  # [task]
-        moved = _moved(learner.theta(support_x, support_y), adapted)
+        moved = _moved(learner.start(support_x), adapted)
         return moved, moved, {"loss": losses, **measures(query_y, prediction)}
 
     # theta <- theta + epsilon sum_i w_i (theta'_i - theta)

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     learners.draw(run, loop.history, learner, training, config)
     print(f"Weights, metrics and pictures are in {run.path}.")
     task = first_task(test(0)[0])
-    export_run(run, {"serve": (adapt_and_predict(learner), task)})
+    export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
 def trained(config, training, validation, run, strategy):

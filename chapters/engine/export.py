@@ -16,27 +16,53 @@ from chapters.engine import files
 from chapters.engine.errors import RunError
 
 TOLERANCE = 1e-5  # largest accepted difference from Python
-ABSENT = 1e9  # taken off the logit of a class that cannot be
 
 
-def adapt_and_predict(learner) -> Callable:
+def adapt_and_predict(learner, strict: bool = False) -> Callable:
     """The ``serve`` endpoint of a learner: a function of one task.
 
-    It returns ``probabilities`` [query, way] for labels; a class without support items has none.
-    For targets that are floats it returns ``query_y`` [query, out].
+    It returns what ``learner.answer`` says, such as ``probabilities`` [query, way]. Labels that the
+    learner cannot have, and items that are not finite, never get a plausible answer: all is NaN, or
+    the row of the query that is not finite.
+
+    Args:
+        learner: ``FewShotLearner``.
+        strict: fail with a sentence instead, for formats that can.
     """
 
     def serve(support_x, support_y, query_x):
-        task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
-        batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
+        limit = tf.shape(support_x)[0] if learner.way is None else learner.way
+        labels, usable = _usable(support_x, support_y, limit)
+        fits = tf.equal(tf.shape(support_x)[0], tf.shape(support_y)[0])
+        checks = []
+        if strict:
+            checks = [
+                tf.debugging.Assert(fits, ["support_x and support_y differ in length"]),
+                tf.debugging.Assert(usable, ["support_y has labels that are not 0 to way - 1"]),
+            ]
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            task = {"support_x": support_x, "support_y": labels, "query_x": query_x}
+            batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
         prediction = learner(batch, training=False)[0]  # [query, way] or [query, out]
-        if not tf.as_dtype(support_y.dtype).is_integer:
-            return {"query_y": prediction}
-        member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
-        present = tf.reduce_max(member, axis=0)  # [way]
-        return {"probabilities": tf.nn.softmax(prediction - ABSENT * (1 - present), axis=-1)}
+        answers = learner.answer(prediction, labels)
+        keep = _finite(query_x) & tf.reduce_all(_finite(support_x)) & usable & fits  # [query]
+        return {name: tf.where(keep[:, None], x, np.nan) for name, x in answers.items()}
 
     return serve
+
+
+def _usable(support_x, support_y, limit):
+    """Labels within [0, limit), and whether they all were; targets pass if they are finite."""
+    if not support_y.dtype.is_integer:
+        return support_y, tf.reduce_all(_finite(support_y))
+    # Clipped, so that a wild label does not ask for as many classes before it is refused.
+    inside = tf.clip_by_value(support_y, 0, limit - 1)
+    return inside, tf.reduce_all(tf.equal(inside, support_y))
+
+
+def _finite(x):
+    """Which items are all finite: [item, ...] -> [item]; by operators that every format has."""
+    return tf.reduce_all(tf.abs(x) <= x.dtype.max, axis=list(range(1, len(x.shape))))
 
 
 def first_task(inputs: dict) -> dict:

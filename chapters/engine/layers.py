@@ -6,7 +6,7 @@ import tensorflow as tf
 from chapters.engine.mapping import map_tasks
 
 
-@keras.saving.register_keras_serializable("metazoo")
+@keras.saving.register_keras_serializable(__package__)
 class BatchNormalization(keras.layers.BatchNormalization):
     """``keras.layers.BatchNormalization`` for images, with TensorFlow's fused kernel in training.
 

@@ -1,59 +1,155 @@
-"""Sentences about support sets that cannot be learned from, and about inner loops that diverge."""
+"""What people give to a learner, as tensors that fit it; and inner loops that diverge, located."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from chapters.engine.errors import RunError
 
+INPUTS = ("support_x", "support_y", "query_x")
+LARGEST = 16.0  # of a picture's floats; pictures are 0 to 1, and 0 to 255 would be far above
 
-def check_support(network, support_x, support_y) -> None:
-    """Refuse a support set that does not fit the network.
+
+def checked_task(learner, inputs) -> dict:
+    """The three inputs of a learner as tensors that fit it and each other.
+
+    Bytes of pictures become 0 to 1, other numbers the precision of the learner, whole labels of
+    any type int32, one-hot labels their number. Values are looked at outside of graphs only.
 
     Args:
-        network: built Keras model, [item, ...] -> [item, out].
-        support_x: [task, support, ...].
-        support_y: labels [task, support] in [0, out), or targets [task, support, out].
+        learner: ``FewShotLearner``.
+        inputs: ``support_x``, ``support_y`` and ``query_x``, each a tensor, an array or a list.
 
     Raises:
-        RunError: shapes do not fit, or a label is out of range (labels are looked at outside of
-            graphs only).
+        RunError: one is missing or not finite, shapes do not fit, or a label is out of range.
     """
-    support_x, support_y = tf.convert_to_tensor(support_x), tf.convert_to_tensor(support_y)
-    expected = network.input_shape[1:]
-    if len(support_x.shape) != len(expected) + 2:
+    missing = [name for name in INPUTS if name not in inputs]
+    if missing:
+        raise RunError(f"A task has {', '.join(INPUTS)}; {', '.join(missing)} is missing.")
+    if any(isinstance(x, keras.KerasTensor) for x in tf.nest.flatten(dict(inputs))):
+        return inputs  # Keras asks for shapes, nothing is computed
+    query_x = _items(learner, "query_x", inputs["query_x"])
+    support_x, support_y = checked_support(learner, inputs["support_x"], inputs["support_y"])
+    if not support_x.shape[:1].is_compatible_with(query_x.shape[:1]):
         raise RunError(
-            f"support_x has shape {support_x.shape}; expected [task, support, "
-            f"{', '.join(map(str, expected))}]: give a single task a leading axis of 1."
+            f"support_x has {support_x.shape[0]} task(s) and query_x {query_x.shape[0]}; they need "
+            "as many."
         )
-    if not support_x.shape[2:].is_compatible_with(expected):
-        raise RunError(
-            f"support_x has items of shape {support_x.shape[2:]}; the network takes {expected}."
-        )
+    return {**inputs, "support_x": support_x, "support_y": support_y, "query_x": query_x}
+
+
+def checked_support(learner, support_x, support_y) -> tuple:
+    """A support set as two tensors; arguments and errors as for ``checked_task``."""
+    support_x = _items(learner, "support_x", support_x)
+    support_y = _labels(learner, support_y)
     if not support_x.shape[:2].is_compatible_with(support_y.shape[:2]):
         raise RunError(
             f"support_x has shape {support_x.shape} but support_y {support_y.shape}; both need "
             "the same numbers of tasks and items."
         )
-    out = network.output_shape[-1]
-    integer = tf.as_dtype(support_y.dtype).is_integer
-    if integer and len(support_y.shape) != 2:
+    if support_y.dtype.is_integer and _has_values(support_y):
+        _check_range(learner, np.asarray(support_y))
+    return support_x, support_y
+
+
+def _items(learner, name: str, x):
+    """Items [task, item, ...] in the learner's precision."""
+    x, expected = _tensor(name, x), learner.item_shape
+    if len(x.shape) != len(expected) + 2:
         raise RunError(
-            f"support_y has labels of shape {support_y.shape}; expected [task, support]. Targets "
-            "of a regression must be floats."
+            f"{name} has shape {x.shape}; expected [task, {name.removesuffix('_x')}, "
+            f"{', '.join(map(str, expected))}]: give a single task a leading axis of 1."
         )
-    if not integer and (len(support_y.shape) != 3 or support_y.shape[-1] != out):
+    if not x.shape[2:].is_compatible_with(expected):
         raise RunError(
-            f"support_y has shape {support_y.shape}; the network's {out} output(s) need "
-            f"[task, support, {out}]. Labels of classes must be integers."
+            f"{name} has items of shape {x.shape[2:]}; the network takes {tuple(expected)}."
         )
-    if integer and tf.executing_eagerly():
-        classes = max(out, 2)  # one output is the logit of the second of two classes
-        lowest, highest = int(np.min(support_y)), int(np.max(support_y))
-        if lowest < 0 or highest >= classes:
+    if 0 in x.shape[:2]:
+        raise RunError(f"{name} has shape {x.shape}; a task needs at least one item.")
+    if x.dtype == tf.uint8 and len(expected) == 3:
+        x = tf.cast(x, learner.precision) * (1 / 255)
+    x = tf.cast(x, learner.precision)
+    if _has_values(x):
+        _check_numbers(name, np.asarray(x), picture=len(expected) == 3)
+    return x
+
+
+def _labels(learner, y):
+    """Labels [task, item] as int32, or targets [task, item, out] in the learner's precision."""
+    y = _tensor("support_y", y)
+    whole, out = y.dtype.is_integer or y.dtype == tf.bool, learner.outputs
+    if len(y.shape) == 3 and (whole or out is None):
+        return _of_one_hot(y)
+    if whole and len(y.shape) != 2:
+        raise RunError(
+            f"support_y has labels of shape {y.shape}; expected [task, support]. Targets of a "
+            "regression must be floats."
+        )
+    if not whole and (out is None or len(y.shape) != 3 or y.shape[-1] != out):
+        needed = f"; the network's {out} output(s) need [task, support, {out}]" if out else ""
+        raise RunError(
+            f"support_y has {y.dtype.name} numbers of shape {y.shape}{needed}. Labels of classes "
+            "must be integers."
+        )
+    return tf.cast(y, tf.int32 if whole else learner.precision)
+
+
+def _of_one_hot(y):
+    """[task, item, way] -> [task, item]; looked at where it has values."""
+    if _has_values(y):
+        values = np.asarray(y)
+        if not (np.isin(values, (0, 1)).all() and (values.sum(axis=-1) == 1).all()):
             raise RunError(
-                f"support_y has labels from {lowest} to {highest}; the network tells {classes} "
-                f"classes apart, so labels must be 0 to {classes - 1}."
+                f"support_y has labels of shape {y.shape}; expected [task, support], or one-hot "
+                "rows with a single 1."
             )
+    return tf.argmax(tf.cast(y, tf.int32), axis=-1, output_type=tf.int32)
+
+
+def _check_range(learner, y) -> None:
+    """Labels are 0 to way - 1; where the way follows from them, no class may be missing."""
+    lowest, highest = int(y.min()), int(y.max())
+    if learner.way is not None and not 0 <= lowest <= highest < learner.way:
+        raise RunError(
+            f"support_y has labels from {lowest} to {highest}; the network tells {learner.way} "
+            f"classes apart, so labels must be 0 to {learner.way - 1}."
+        )
+    if learner.way is None:
+        for task in y:
+            found = np.unique(task)
+            if not np.array_equal(found, np.arange(len(found))):
+                raise RunError(
+                    f"support_y has labels {', '.join(map(str, found[:9]))}; expected 0 to way - "
+                    "1, each at least once."
+                )
+
+
+def _check_numbers(name: str, x, picture: bool) -> None:
+    if not np.isfinite(x).all():
+        raise RunError(f"{name} holds numbers that are not finite (NaN or infinity); leave it out.")
+    if picture and np.abs(x).max() > LARGEST:
+        raise RunError(
+            f"{name} holds values from {x.min():g} to {x.max():g}; pictures are 0 to 1: divide by "
+            "255, or give bytes (uint8)."
+        )
+
+
+def _tensor(name: str, x):
+    """A tensor of numbers; RunError when it is something else."""
+    if tf.is_tensor(x):
+        return x
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise RunError(f"{name} is no array of numbers; give one of equally long rows.")
+    return tf.convert_to_tensor(array)
+
+
+def _has_values(x) -> bool:
+    """Outside of a graph."""
+    return tf.executing_eagerly() and hasattr(x, "numpy")
 
 
 def explain_divergence(learner, sampler, index: int) -> str:

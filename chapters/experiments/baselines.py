@@ -4,42 +4,34 @@ import keras
 import tensorflow as tf
 
 from chapters.engine.functional import add_scaled
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.learner import GradientLearner
 from chapters.engine.update import apply_gradients
 
 
-class FineTuning(keras.Model):
+@keras.saving.register_keras_serializable(__package__)
+class FineTuning(GradientLearner):
     """Plain gradient descent on the support set of each task, from the network's weights.
 
     Args:
         network: built Keras model.
         objective: (y, prediction) -> loss [task].
         rate: of the descent.
+        options: of ``keras.Model``.
     """
 
-    def __init__(self, network, objective, rate):
-        super().__init__()
-        self.network, self.objective, self.rate = network, objective, rate
-        self.test_steps = 0  # joint training is judged by what it has learned, without adapting
-        self.built = True
+    CONFIG = ("rate",)
 
-    def adapt(self, support_x, support_y, steps):
-        """Weights of each task after ``steps`` steps: list of [task, ...]."""
-        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
-        for _ in range(steps):
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                losses = self.objective(support_y, self.predict_with(weights, support_x))
-            weights = add_scaled(weights, -self.rate, tape.gradient(losses, weights))
-        return weights
+    def __init__(self, network, objective, rate, **options):
+        # Joint training is judged by what it has learned, without adapting.
+        super().__init__(network, objective, inner_steps=0, **options)
+        self.rate = rate
 
-    def predict_with(self, weights, query_x, support_x=None):
-        """Predictions [task, query, out]; ``support_x`` as for any learner."""
-        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
-
-    def call(self, inputs, training=False):
-        """Predictions without any adaptation: what joint training improves."""
-        return self.predict_with(self.adapt(inputs["support_x"], None, 0), inputs["query_x"])
+    def inner_step(self, weights, support_x, support_y):
+        """One step of the descent: list of [task, ...] -> the same."""
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = self.objective(support_y, self.predict_with(weights, support_x))
+        return add_scaled(weights, -self.rate, tape.gradient(losses, weights))
 
 
 def joint_step(learner: FineTuning, optimizer):

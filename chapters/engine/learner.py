@@ -1,0 +1,207 @@
+"""What all few-shot learners share: the form of a task, and the outline of adapting by gradients.
+
+    learner({"support_x", "support_y", "query_x"}) -> predictions of the queries
+
+Adapting to the support set is the forward pass. What people give is checked here, in one place, and
+converted where its meaning is plain; inside a graph only shapes can be looked at.
+"""
+
+import keras
+import tensorflow as tf
+
+from chapters.engine import export, support
+from chapters.engine.errors import RunError
+from chapters.engine.per_task import call_tasks, copies
+
+ABSENT = 1e9  # taken off the logit of a class that cannot be
+
+
+class FewShotLearner(keras.Model):
+    """A Keras model of tasks. Subclasses say what an item is and have ``call``.
+
+    Attributes:
+        item_shape: shape of one item.
+        way: number of classes where the network has an output for each, None for any number.
+        outputs: outputs of a network that may also learn numbers, None where labels are expected.
+    """
+
+    item_shape: tuple[int, ...] = ()
+    way: int | None = None
+    outputs: int | None = None
+
+    @property
+    def precision(self) -> str:
+        """Type of the numbers it computes with."""
+        return self.compute_dtype
+
+    def __call__(self, inputs, *arguments, **options):
+        """Predictions [task, query, way] or [task, query, out].
+
+        Args:
+            inputs: ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
+                [task, support, out] (targets), ``query_x`` [task, query, ...].
+            arguments, options: of ``keras.Model``, such as ``training``.
+
+        Raises:
+            RunError: they do not fit the learner, or each other.
+        """
+        return super().__call__(support.checked_task(self, inputs), *arguments, **options)
+
+    def answer(self, prediction, support_y):
+        """One task's predictions as an exported model gives them: name -> [query, ...].
+
+        Args:
+            prediction: [query, way] or [query, out].
+            support_y: labels [support] or targets [support, out].
+        """
+        if not support_y.dtype.is_integer:
+            return {"query_y": prediction}
+        member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
+        present = tf.reduce_max(member, axis=0)  # [way]
+        return {"probabilities": tf.nn.softmax(prediction - ABSENT * (1 - present), axis=-1)}
+
+    def export(self, filepath, targets: bool = False, **options):
+        """Write a SavedModel with the signature ``serve``, one task without a task axis.
+
+        Keras' own export asks for the call with a task axis and fixed inputs; this one adapts and
+        predicts with any number of items, as ``chapters.engine.export.adapt_and_predict`` says.
+
+        Args:
+            filepath: folder to write.
+            targets: the support set has numbers instead of labels.
+            options: ``format`` may be ``tf_saved_model``, and ``verbose`` is taken and ignored.
+
+        Raises:
+            RunError: another format.
+        """
+        if options.get("format", "tf_saved_model") != "tf_saved_model":
+            raise RunError(
+                f"A learner is exported as a SavedModel, not as {options['format']}; zoo.export "
+                "writes ONNX and LiteRT."
+            )
+        endpoint = export.adapt_and_predict(self, strict=True)
+        export.write(filepath, {"serve": (endpoint, self.signature(targets))})
+
+    def signature(self, targets: bool = False) -> list[tf.TensorSpec]:
+        """Inputs of an exported task, any number of items; ``targets`` instead of labels."""
+        items, outputs = [None, *self.item_shape], [self.outputs] if targets else []
+        kinds = {"support_x": (items, tf.float32), "query_x": (items, tf.float32)}
+        kinds["support_y"] = [None, *outputs], tf.float32 if targets else tf.int32
+        return [tf.TensorSpec(*kinds[name], name) for name in support.INPUTS]
+
+
+class GradientLearner(FewShotLearner):
+    """A network that is adapted to each task by gradient steps before it predicts.
+
+    A subclass has ``inner_step``, and ``start`` where other things than the weights are adapted.
+
+    Args:
+        network: built Keras model, [item, ...] -> [item, out].
+        objective: (y, prediction) -> loss [task].
+        inner_steps: inner steps in training.
+        test_steps: inner steps otherwise; as in training when None.
+        batch_norm: statistics for the queries in training: ``transductive``, those of the queries,
+            or ``support``, those of the support set.
+        options: of ``keras.Model``.
+    """
+
+    # Arguments of ``__init__`` that are attributes of the same name, for ``get_config``.
+    CONFIG: tuple[str, ...] = ("inner_steps", "test_steps", "batch_norm")
+
+    def __init__(
+        self,
+        network,
+        objective,
+        inner_steps=1,
+        test_steps=None,
+        batch_norm="transductive",
+        **options,
+    ):
+        super().__init__(**options)
+        self.network, self.objective, self.batch_norm = network, objective, batch_norm
+        self.inner_steps = inner_steps
+        self.test_steps = inner_steps if test_steps is None else test_steps
+        self.built = True  # all weights are the network's
+
+    @property
+    def item_shape(self):
+        """Shape of one item."""
+        return tuple(self.network.input_shape[1:])
+
+    @property
+    def precision(self):
+        """That of the network."""
+        return self.network.compute_dtype
+
+    @property
+    def outputs(self):
+        """Outputs of the network."""
+        return self.network.output_shape[-1]
+
+    @property
+    def way(self):
+        """Classes that the network can tell apart; one output is the logit of the second of two."""
+        return max(self.outputs, 2)
+
+    def start(self, support_x):
+        """What is adapted, before the first inner step, once per task: list of [task, ...]."""
+        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
+        return [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
+
+    def inner_loop(self, weights, support_x, support_y, steps):
+        """``steps`` inner steps on the support set of each task."""
+        for _ in range(steps):
+            weights = self.inner_step(weights, support_x, support_y)
+        return weights
+
+    def adapt(self, support_x, support_y, steps=None):
+        """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
+
+        Returns:
+            list of [task, ...], in the order of ``network.trainable_variables``.
+
+        Raises:
+            RunError: the support set does not fit the network.
+        """
+        support_x, support_y = support.checked_support(self, support_x, support_y)
+        steps = self.test_steps if steps is None else steps
+        return self.inner_loop(self.start(support_x), support_x, support_y, steps)
+
+    def predict_with(self, weights, query_x, support_x=None):
+        """Predictions of adapted networks: [task, query, out].
+
+        Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
+        (honest). Otherwise it uses those of the queries (transductive).
+        """
+        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
+
+    def predict_queries(self, weights, inputs, training):
+        """``predict_with`` in the batch-norm regime of training, or honest."""
+        transductive = training and self.batch_norm == "transductive"
+        support_x = None if transductive else inputs["support_x"]
+        return self.predict_with(weights, inputs["query_x"], support_x)
+
+    def call(self, inputs, training=False):
+        """Adapt to the support set, predict the queries; honest unless in training."""
+        steps = self.inner_steps if training else None
+        weights = self.adapt(inputs["support_x"], inputs["support_y"], steps)
+        return self.predict_queries(weights, inputs, training)
+
+    def describe_rate(self) -> str:
+        """The inner rate in words, for error messages."""
+        return f"rate {self.inner_rate:g}"
+
+    def get_config(self):
+        parts = {"network": self.network, "objective": self.objective}
+        own = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {
+            **super().get_config(),
+            **own,
+            **{name: getattr(self, name) for name in self.CONFIG},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = ("network", "objective")
+        own = {name: keras.saving.deserialize_keras_object(config.pop(name)) for name in parts}
+        return cls(**own, **config)
