@@ -149,9 +149,9 @@ def fixed_input(loaded: "Loaded") -> dict[str, np.ndarray]:
 
 def _dark_on_white(config) -> bool:
     """Whether ink was bright in training, so that files are inverted; see ``images.read``."""
-    from chapters.experiments.images import SETS
+    from chapters.experiments.images import is_ink
 
-    return getattr(config, "invert", False) or getattr(config, "data", "") in SETS
+    return is_ink(config)
 
 
 def picture(loaded: "Loaded", folder: Path) -> None:
@@ -160,5 +160,5 @@ def picture(loaded: "Loaded", folder: Path) -> None:
 
     figure = pictures.of_model(loaded)
     if figure:
-        figure.savefig(folder / "picture.png", dpi=60, bbox_inches="tight")
+        figure.savefig(folder / "picture.png", dpi=96, bbox_inches="tight")
         pictures.plt.close(figure)

@@ -1,7 +1,6 @@
 """Prediction on files of the user's own: a folder of class folders, and files to be named."""
 
 import io
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -116,8 +115,6 @@ def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, 
     labels = [Path(file).name for file in query]
     figure = pictures.answers(loaded, query_x, support_x, names, probabilities, labels)
     drawn = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # letters of a name that the font lacks
-        figure.savefig(drawn, format=path.suffix[1:], dpi=120)
+    figure.savefig(drawn, format=path.suffix[1:], dpi=120)
     pictures.plt.close(figure)
     files.write_bytes(path, drawn.getvalue())

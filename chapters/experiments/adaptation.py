@@ -100,6 +100,7 @@ def run(
         monitor="val_accuracy" if config.train_split == "train" else "",
         patience=config.patience,
         strategy=strategy,
+        names=images.progress_names(config, validation),
         explain=functools.partial(explain_divergence, learner, training),
     )
     history = loop()
@@ -128,10 +129,11 @@ def run(
             "train_seconds": round(loop.seconds, 1),
         },
     )
-    task = images.example(data, config, query=5)
-    folder.figure("learning_curve", learning_curve(history))
+    task, column = images.example(data, config, query=5), images.parse_columns(config.columns)[0]
+    folder.figure("learning_curve", learning_curve(history, **images.curve_names(config, column)))
     folder.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
-    folder.figure("episode", pictures.episode(learner, task))
+    names = images.class_names(data, config, task)
+    folder.figure("episode", pictures.episode(learner, task, names, images.is_ink(config)))
     for name, draw in method.pictures.items():
         folder.figure(name, draw())
     for name, draw in method.training_pictures.items():
