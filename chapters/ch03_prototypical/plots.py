@@ -1,6 +1,7 @@
 """The picture of chapter 3: a map of an episode's embeddings."""
 
 import numpy as np
+from matplotlib import patheffects
 from sklearn.decomposition import PCA
 
 from chapters.ch03_prototypical.models import class_prototypes
@@ -26,13 +27,13 @@ def embedding_map(learner, task: Episode, names: list[str]):
     pca = PCA(2).fit(np.concatenate([query_z, prototypes]))
     points, centres = pca.transform(query_z), pca.transform(prototypes)
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
-    white = {"boxstyle": "square,pad=0.1", "color": "white", "alpha": 0.7}
+    halo = [patheffects.withStroke(linewidth=2.5, foreground="white")]
     for k, name in enumerate(names):
         colour, marker = SERIES[k % len(SERIES)], MARKERS[k // len(SERIES) % len(MARKERS)]
         axis.scatter(*points[labels == k].T, s=18, color=colour, marker=marker, alpha=0.7)
         axis.scatter(*centres[k], marker="*", s=260, color=colour, edgecolor="k")
         axis.annotate(label(name), centres[k], (9, 5), textcoords="offset points",
-                      fontsize=SMALL if way > 5 else 10, bbox=white)  # fmt: skip
+                      fontsize=SMALL if way > 5 else 10, path_effects=halo)  # fmt: skip
     share = pca.explained_variance_ratio_.sum()
     axis.set(xlabel="component 1", ylabel="component 2")
     axis.set_title(

@@ -36,7 +36,8 @@ def rates(learned: dict[str, np.ndarray]):
         axis.set(yticks=[])
         axis.spines["left"].set_visible(False)
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL)
-        note = f"mean {values.mean():.3f}, {np.mean(values < 0):.0%} below 0"
+        mean = values.mean().round(3) + 0.0  # no minus before a zero
+        note = f"mean {mean:.3f}, {np.mean(values < 0):.0%} below 0"
         axis.text(1, 0.95, note, transform=axis.transAxes, ha="right", va="top", fontsize=SMALL)
     axes[-1, 0].set_xlabel("learned rate; each row counts its own weights")
     figure.suptitle(f"Rates of {every.size:,} weights")

@@ -171,14 +171,19 @@ def course(axis, history, metric: str, name: str, above: bool = True, **line) ->
     few = len(steps) < FEW
     shape = {"marker": "o", "linestyle": "none"} if few else {"marker": "."}
     axis.plot(steps, values, label=name, **shape, **line)
-    for place in zip(steps, values, strict=True) if few else ():
-        offset, side = (6, "bottom") if above else (-6, "top")
-        axis.annotate(f"{place[1]:.3g}", place, (0, offset), textcoords="offset points",
-                      ha="center", va=side, fontsize=SMALL, **line)  # fmt: skip
     if few:
-        axis.margins(0.3, 0.4)  # room for the values
+        write_values(axis, steps, values, above, **line)
     axis.set_xlabel("step")
     whole_numbers(axis)
+
+
+def write_values(axis, x, y, above: bool = True, **text) -> None:
+    """The y values of points, above or below them."""
+    offset, side = (6, "bottom") if above else (-6, "top")
+    for place in zip(x, y, strict=True):
+        axis.annotate(f"{place[1]:.3g}", place, (0, offset), textcoords="offset points",
+                      ha="center", va=side, fontsize=SMALL, **text)  # fmt: skip
+    axis.margins(0.2, 0.3)  # room for the words
 
 
 def legend(figure, columns: int = 2) -> None:
@@ -192,7 +197,7 @@ def legend(figure, columns: int = 2) -> None:
 
 def whole_numbers(axis) -> None:
     """Ticks for what is counted: there is no step 0.2."""
-    axis.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True))
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
 
 
 def log_scale(axis) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.figures import (
+    FEW,
     HELD_OUT,
     TRAINING,
     WIDTH,
@@ -13,6 +14,7 @@ from chapters.engine.figures import (
     plt,
     style,
     whole_numbers,
+    write_values,
 )
 from datasets.sinusoid import SineTasks
 
@@ -35,7 +37,7 @@ def fits(contenders: dict, curves: SineTasks, shown: list[int]):
         curves.tasks, len(contenders), figsize=(width * len(contenders), 2.2 * curves.tasks + 0.8),
         sharex=True, sharey="row", squeeze=False, layout="constrained",
     )  # fmt: skip
-    colours = plt.get_cmap("plasma_r")(np.linspace(0.15, 1.0, len(shown)))
+    colours = plt.get_cmap("Blues")(np.linspace(0.35, 1.0, len(shown)))
     for column, (name, learner) in enumerate(contenders.items()):
         for steps, colour in zip(shown, colours, strict=True):
             weights = learner.adapt(support_x, support_y, steps)
@@ -70,6 +72,8 @@ def error_by_steps(scores: dict):
             continue
         width = np.array([score.interval for score in by_steps.values()])
         axis.plot(list(by_steps), means, marker=".", label=name, **look)
+        if len(by_steps) < FEW:
+            write_values(axis, list(by_steps), means, color=look["color"])
         low = np.maximum(means - width, means / 10)
         axis.fill_between(list(by_steps), low, means + width, color=look["color"], alpha=0.2)
     axis.set(xlabel="inner steps", ylabel="error on query points")

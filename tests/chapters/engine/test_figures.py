@@ -48,7 +48,7 @@ def test_every_method_has_one_look_of_its_own_whatever_follows_its_name():
 
 
 def test_every_method_that_is_drawn_as_a_line_has_a_colour():
-    with open(ROOT / "zoo/results.csv", encoding="utf-8", newline="") as file:
+    with (ROOT / "zoo/results.csv").open(encoding="utf-8", newline="") as file:
         measured = {row["method"].partition(",")[0] for row in csv.DictReader(file)}
     never_lines = {"NTM", "pixels", "prototypical network", "untrained encoder"}
     never_lines |= {"untrained network"} | {name for name in measured if " minus " in name}

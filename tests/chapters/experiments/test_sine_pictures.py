@@ -74,12 +74,12 @@ def test_a_method_has_its_own_colour_and_baselines_are_grey():
     (axis,) = sine_pictures.error_by_steps(scores).axes
     expected = [METHODS["GA-MAML"], METHODS["MAML"], BASELINES["joint training"][0]]
     assert [line.get_color() for line in axis.lines] == expected
+    assert [text.get_text() for text in axis.texts] == ["1"] * 6  # few points: their values
 
 
 def test_the_learning_curve_shows_training_and_validation():
     history = [{"step": n, "loss": 1.0 / n, "val_error": 2.0 / n} for n in (10, 20, 30, 40)]
     (axis,) = sine_pictures.learning_curve(history).axes
-    np.testing.assert_allclose(
-        axis.lines[0].get_xydata(), [[10, 0.1], [20, 1 / 20], [30, 1 / 30], [40, 1 / 40]]
-    )
-    np.testing.assert_allclose(axis.lines[1].get_ydata(), [2 / 10, 2 / 20, 2 / 30, 2 / 40])
+    training, validation = axis.lines
+    np.testing.assert_allclose(training.get_xydata(), [[n, 1 / n] for n in (10, 20, 30, 40)])
+    np.testing.assert_allclose(validation.get_ydata(), [2 / n for n in (10, 20, 30, 40)])
