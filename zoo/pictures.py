@@ -11,8 +11,8 @@ from zoo.loading import Loaded
 from zoo.prediction import classify
 
 QUERIES, ROWS = 8, 3  # shown at most; rows of a model's picture
-CELL = {"image": (0.85, 1.15), "face": (1.05, 1.6), "sound": (1.8, 1.4)}  # inches with the title
-PAGE = 4.6  # inches of a model's picture: pages show two side by side
+CELL = {"image": (0.8, 1.15), "face": (1.0, 1.55), "sound": (1.33, 1.2)}  # inches with the title
+PAGE = 4.0  # inches of a model's picture: pages show two side by side
 # What stands in for the data: drawn, so pictures need no download and show nobody's face.
 STAND_IN = {"image": "strokes", "face": "sketch_faces", "sound": "synth_sounds"}
 
@@ -95,6 +95,8 @@ def _item(axis, item, loaded: Loaded) -> None:
     axis.set_axis_off()
     if loaded.items == "sound":
         sound = item[:, np.abs(item).sum(axis=0) > 0]  # [coefficient, frame], without the padding
-        axis.imshow(sound[1:], aspect="auto", origin="lower")  # the first one is the loudness
+        axis.imshow(
+            sound[1:], aspect="auto", origin="lower", cmap="magma"
+        )  # the first one is the loudness
     else:
         pictures.image(axis, item, images.is_ink(loaded.config))

@@ -88,10 +88,15 @@ def roc(curves: dict[str, list[tuple]], title: str, kinds=("imposite pairs", "ge
 
 
 def mean_curve(curves: list[tuple]):
-    """Mean over curves (x, y) that rise from (0, 0) to (1, 1), at every x that one of them has."""
-    x = np.unique(np.concatenate([x for x, _ in curves]))
-    mean = np.mean([np.interp(x, *curve) for curve in curves], axis=0)
-    return np.insert(x, 0, 0), np.insert(mean, 0, 0)
+    """Mean over curves (x, y) that rise from (0, 0) to (1, 1), at every x that one of them has.
+
+    Where curves jump, x stands twice: with the mean from the left and with that from the right.
+    """
+    at = np.unique(np.concatenate([x for x, _ in curves]))
+    # Of several values at one x, interpolation takes the last.
+    left = np.mean([np.interp(-at, -x[::-1], y[::-1]) for x, y in curves], axis=0)
+    right = np.mean([np.interp(at, x, y) for x, y in curves], axis=0)
+    return np.repeat(at, 2), np.stack([left, right], axis=1).ravel()
 
 
 def pair_sheet(items, pairs, distance, threshold: float, title: str, names=None):

@@ -5,6 +5,7 @@ import numpy as np
 from chapters.ch05_memory import measures
 from chapters.ch05_memory.models import with_previous
 from chapters.engine.figures import (
+    FEW,
     RIGHT,
     SMALL,
     WIDTH,
@@ -14,7 +15,10 @@ from chapters.engine.figures import (
     plt,
     style,
     whole_numbers,
+    write_values,
 )
+
+FLOOR = 1e-3  # wrong bits: a logarithmic scale has no 0
 
 
 def trace(model, x, steps: int):
@@ -112,8 +116,10 @@ def learning_curve(results, config):
     for result in results:
         history = result["history"]
         sequences = [row["step"] * config.batch / 1000 for row in history]
-        bits = [max(row["bits"], 1e-3) for row in history]
+        bits = [max(row["bits"], FLOOR) for row in history]
         axis.plot(sequences, bits, marker=".", label=f"seed {result['seed']}")
+        if len(bits) < FEW:
+            write_values(axis, sequences, bits)
     log_scale(axis)
     axis.set(xlabel="thousands of sequences", ylabel="wrong bits per sequence\n(0.001 or fewer)")
     legend(figure, columns=5)
@@ -125,8 +131,10 @@ def errors_by_length(results, tests, config):
     lengths = {name: int(name.split("_")[1]) for name in tests if name.startswith("length_")}
     figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
     for result in results:
-        wrong = [max(result["wrong"][name].mean(), 1e-3) for name in lengths]
+        wrong = [max(result["wrong"][name].mean(), FLOOR) for name in lengths]
         axis.plot(list(lengths.values()), wrong, marker="o", label=f"seed {result['seed']}")
+        if len(results) == 1:
+            write_values(axis, lengths.values(), wrong)
     log_scale(axis)
     axis.axvline(config.max_length, color="0.6", linestyle=":", label="longest in training")
     axis.set(xlabel="length", ylabel="wrong bits per sequence\n(0.001 or fewer)")

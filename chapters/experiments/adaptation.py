@@ -129,8 +129,8 @@ def run(
             "train_seconds": round(loop.seconds, 1),
         },
     )
-    task, column = images.example(data, config, query=5), images.parse_columns(config.columns)[0]
-    folder.figure("learning_curve", learning_curve(history, **images.curve_names(config, column)))
+    task = images.example(data, config, query=5)
+    folder.figure("learning_curve", learning_curve(history, **curve_names(config)))
     folder.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
     names = images.class_names(data, config, task)
     folder.figure("episode", pictures.episode(learner, task, names, images.is_ink(config)))
@@ -143,6 +143,13 @@ def run(
         one = {name: x[0] for name, x in task.inputs.items()}
         difference = export(config.export, {"serve": (adapt_and_predict(learner), one)})
         print(f"SavedModel in {config.export}; largest difference from Python {difference:.1e}.")
+
+
+def curve_names(config: AdaptationOptions) -> dict[str, str]:
+    """What the two lines of the learning curve are measured on, and after how many steps."""
+    names = images.curve_names(config, images.parse_columns(config.columns)[0])
+    steps = {"training": config.inner_steps, "held_out": config.test_steps}
+    return {line: f"{name}, {steps[line]} inner step(s)" for line, name in names.items()}
 
 
 def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:

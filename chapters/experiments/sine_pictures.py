@@ -32,7 +32,7 @@ def fits(contenders: dict, curves: SineTasks, shown: list[int]):
     x = tf.linspace(*map(float, curves.x_range), 200)  # [point]
     truth = curves.curve(curves.parameters(0), x[:, None]).numpy()  # [task, point, 1]
     grid = tf.tile(x[None, :, None], [curves.tasks, 1, 1])  # [task, point, 1]
-    width = min(4.2, WIDTH / len(contenders))
+    width = min(4.0, WIDTH / len(contenders))
     figure, axes = plt.subplots(
         curves.tasks, len(contenders), figsize=(width * len(contenders), 2.2 * curves.tasks + 0.8),
         sharex=True, sharey="row", squeeze=False, layout="constrained",

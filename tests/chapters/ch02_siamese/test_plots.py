@@ -63,9 +63,16 @@ def test_roc_curves_are_means_over_networks_not_of_their_pooled_distances():
 
 
 def test_the_mean_of_a_curve_with_itself_is_the_curve():
-    x, y = np.array([0, 0, 0.25, 0.5, 1.0]), np.array([0, 0.4, 0.4, 0.75, 1.0])
+    x, y = np.array([0, 0, 0.5, 0.5, 1]), np.array([0, 0.4, 0.4, 0.8, 1])
     points = plots.mean_curve([(x, y), (x, y)])
-    np.testing.assert_allclose(points, [[0, 0, 0.25, 0.5, 1.0], [0, 0.4, 0.4, 0.75, 1.0]])
+    np.testing.assert_allclose(points, [[0, 0, 0.5, 0.5, 1, 1], [0, 0.4, 0.4, 0.8, 1, 1]])
+
+
+def test_the_mean_of_two_curves_has_the_steps_of_both():
+    early = np.array([0, 0, 1]), np.array([0, 1, 1])
+    late = np.array([0, 0.5, 0.5, 1]), np.array([0, 0, 1, 1])
+    points = plots.mean_curve([early, late])
+    np.testing.assert_allclose(points, [[0, 0, 0.5, 0.5, 1, 1], [0, 0.5, 0.5, 1, 1, 1]])
 
 
 @pytest.mark.parametrize("shape", [(30, 12, 10), (30, 5, 40)])

@@ -9,8 +9,8 @@ import tensorflow as tf
 from matplotlib import colors
 
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WRONG, label
-from chapters.experiments import images, pictures
-from chapters.experiments.options import ImageOptions
+from chapters.experiments import adaptation, images, pictures
+from chapters.experiments.options import AdaptationOptions, ImageOptions
 from datasets.dataset import Dataset
 from datasets.episodes import EpisodeSampler
 
@@ -86,6 +86,14 @@ def test_training_and_validation_of_other_sizes_are_called_by_them():
     assert images.progress_names(config, validation) == {
         "accuracy": "accuracy 5-way 1-shot",
         "val_accuracy": "val_accuracy 20-way 1-shot",
+    }
+
+
+def test_curves_of_learners_that_adapt_say_after_how_many_steps():
+    config = AdaptationOptions(shot=1, inner_steps=1, test_steps=3, columns="5w5s")
+    assert adaptation.curve_names(config) == {
+        "training": "training, 5-way 1-shot, 1 inner step(s)",
+        "held_out": "validation, unseen classes, 5-way 5-shot, 3 inner step(s)",
     }
 
 
