@@ -95,8 +95,7 @@ def _item(axis, item, loaded: Loaded) -> None:
     axis.set_axis_off()
     if loaded.items == "sound":
         sound = item[:, np.abs(item).sum(axis=0) > 0]  # [coefficient, frame], without the padding
-        axis.imshow(
-            sound[1:], aspect="auto", origin="lower", cmap="magma"
-        )  # the first one is the loudness
+        # The first coefficient is the loudness.
+        axis.imshow(sound[1:], aspect="auto", origin="lower", cmap="magma")
     else:
         pictures.image(axis, item, images.is_ink(loaded.config))
