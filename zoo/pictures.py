@@ -3,7 +3,6 @@
 import numpy as np
 
 import datasets
-from chapters.ch05_memory import plots, train_ntm
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label, plt
 from chapters.experiments import images, pictures, sine, sine_pictures
 from datasets.episodes import EpisodeSampler
@@ -19,12 +18,12 @@ STAND_IN = {"image": "strokes", "face": "sketch_faces", "sound": "synth_sounds"}
 
 def of_model(loaded: Loaded):
     """A figure of what a published model does, on generated data; None where there is none."""
+    if loaded.draw:
+        return loaded.draw(PAGE)
     if loaded.items == "number":
         curves = sine.sampler(loaded.config, sine.TEST, loaded.config.test_shot, 1, 2)
         shown = [0, 1, loaded.learner.test_steps]
         return sine_pictures.fits({loaded.name: loaded.learner}, curves, sorted(set(shown)))
-    if loaded.items == "sequence":
-        return _attention(loaded)
     if loaded.items not in STAND_IN or (
         loaded.items == "image" and loaded.config.data not in images.SETS
     ):
@@ -40,14 +39,6 @@ def of_model(loaded: Loaded):
     probabilities = classify(loaded, support, labels, query[:ROWS])
     truth = labels[:ROWS]  # one query of each class
     return answers(loaded, query[:ROWS], support, names, probabilities, asked, truth, PAGE)
-
-
-def _attention(loaded: Loaded):
-    """Where a network with a memory writes and reads; None without a memory."""
-    if loaded.config.model != "NTM":
-        return None
-    longest = train_ntm.test_task(loaded.config, loaded.config.max_length, sequences=1)
-    return plots.attention(loaded.learner, longest(0), PAGE)
 
 
 def answers(
