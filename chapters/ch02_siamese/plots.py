@@ -178,7 +178,7 @@ def identification(queries, support, names, distance, probability, threshold):
         order = np.argsort(d, kind="stable")[:shown]
         for axis, number in zip(row[1:], order, strict=True):
             _item(axis, support[number], wide)
-            text = f"{label(names[number], 20)}\n{d[number]:.2f} ({p[number]:.0%})"
+            text = f"{label(names[number], int(12 * cell[0]))}\n{d[number]:.2f} ({p[number]:.0%})"
             axis.set_title(text, fontsize=9, color=NEUTRAL)
             if number == order[0] and not none:
                 axis.title.set(color="0", weight="bold")
