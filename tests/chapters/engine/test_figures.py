@@ -1,6 +1,7 @@
 """The look of all pictures: colours, sizes, letters, curves of few points."""
 
 import csv
+import re
 import warnings
 from pathlib import Path
 
@@ -122,3 +123,16 @@ def test_steps_have_whole_ticks():
     figures.whole_numbers(axis)
     ticks = axis.get_xticks()
     np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+SOURCES = [path for part in ("chapters", "zoo") for path in sorted((ROOT / part).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_look_is_decided_in_one_place(path):
+    """Other files take colours of answers and small letters from here, by name."""
+    text = path.read_text(encoding="utf-8")
+    if path.name != "figures.py":
+        assert not re.findall(r"tab:(?:green|red)\b|[\"']C\d[\"']", text)
+    sizes = re.findall(r"fontsize=(\d+(?:\.\d+)?)", text)
+    assert all(float(size) >= figures.SMALL for size in sizes), sizes

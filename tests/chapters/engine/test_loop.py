@@ -446,3 +446,10 @@ def test_xla_on_two_devices_is_refused(tmp_path):
     child = Child(tmp_path / "said.txt", run_on_two_devices, str(tmp_path / "r"))
     assert child.wait() == 2
     assert "error: Steps compiled with XLA run on one device; use --strategy none." in child.said
+
+
+def test_the_line_of_progress_has_measures_under_the_names_they_are_given(loop_of, capsys):
+    loop_of(config={"steps": 4}, verbose=2, names={"val_loss": "val_loss 20-way"})()
+    printed = capsys.readouterr().out
+    assert "val_loss 20-way: " in printed
+    assert "step: " not in printed and "seconds: " not in printed
