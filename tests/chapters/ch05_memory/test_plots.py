@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from matplotlib import colors
 
-from chapters.ch05_memory import plots
+from chapters.ch05_memory import plots, train_ntm
 from chapters.ch05_memory.mann import MANNCell
 from chapters.ch05_memory.models import SequenceModel
+from chapters.ch05_memory.presets import NTMConfig
 from chapters.engine.figures import RIGHT, SMALL, WRONG, plt
 from datasets.dataset import Dataset
 from datasets.presentations import Presentations
@@ -36,3 +37,7 @@ def test_the_memory_has_class_marks_and_right_answers_are_green():
     assert reads.get_xlabel() == "steps, grouped by class"
     assert min(tick.get_fontsize() for tick in reads.get_xticklabels()) >= SMALL
     plt.close("all")
+
+
+def test_a_network_without_a_memory_has_no_picture_of_one():
+    assert train_ntm.picture(None, NTMConfig(model="LSTM"), 4.0) is None

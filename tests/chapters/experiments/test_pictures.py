@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 from matplotlib import colors
 
-from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WRONG, label
+from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label
 from chapters.experiments import adaptation, images, pictures
 from chapters.experiments.options import AdaptationOptions, ImageOptions
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
+from datasets.episodes import Episode, EpisodeSampler
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,15 @@ def test_an_episode_shows_every_image_and_whether_it_was_classified_right():
             assert axes[k, column].title.get_color() == colour
             assert colors.same_color(axes[k, column].spines["left"].get_edgecolor(), colour)
             assert axes[k, column].title.get_fontsize() >= SMALL
+
+
+def test_an_episode_of_many_items_shows_a_few_and_fits_a_page():
+    x, y = tf.zeros([1, 3 * 20, 4, 4, 1]), tf.constant([np.repeat(np.arange(3), 20)])
+    task = Episode(x, y, x, y, tf.range(3)[None])
+    figure = pictures.episode(sure_of_class_0, task, list("abc"), ink=True)
+    assert len(figure.axes) == 3 * 2 * pictures.SHOWN
+    assert figure.get_figwidth() <= WIDTH
+    assert "3-way 20-shot" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(("ink", "map_name"), [(True, "gray_r"), (False, "gray")])
