@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.figures import (
+    BASELINES,
     FEW,
     HELD_OUT,
     TRAINING,
@@ -73,7 +74,7 @@ def error_by_steps(scores: dict):
         width = np.array([score.interval for score in by_steps.values()])
         axis.plot(list(by_steps), means, marker=".", label=name, **look)
         if len(by_steps) < FEW:
-            write_values(axis, list(by_steps), means, color=look["color"])
+            write_values(axis, by_steps, means, above=name in BASELINES, color=look["color"])
         low = np.maximum(means - width, means / 10)
         axis.fill_between(list(by_steps), low, means + width, color=look["color"], alpha=0.2)
     axis.set(xlabel="inner steps", ylabel="error on query points")

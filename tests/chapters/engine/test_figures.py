@@ -83,9 +83,9 @@ def test_a_long_name_keeps_its_ends():
 
 def test_a_dollar_in_a_name_is_no_formula():
     figure, axis = plt.subplots()
-    axis.set_title(figures.label(r"$\frac{"))
+    axis.set_title(figures.label(r"$\frac{$"))
     figure.canvas.draw()  # as a formula it could not be parsed
-    assert axis.get_title() == r"$\frac{"
+    assert axis.get_title() == r"$\frac{$"
 
 
 def test_nothing_that_is_drawn_by_default_is_too_small_to_read():
