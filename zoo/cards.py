@@ -210,9 +210,9 @@ def fixed_input(loaded: "Loaded") -> dict[str, np.ndarray]:
 
 def _dark_on_white(config) -> bool:
     """Whether ink was bright in training, so that files are inverted; see ``images.read``."""
-    from chapters.experiments.images import SETS
+    from chapters.experiments.images import is_ink
 
-    return getattr(config, "invert", False) or getattr(config, "data", "") in SETS
+    return is_ink(config)
 
 
 def picture(loaded: "Loaded", folder: Path) -> None:
@@ -221,4 +221,4 @@ def picture(loaded: "Loaded", folder: Path) -> None:
 
     figure = pictures.of_model(loaded)
     if figure:
-        files.write_figure(folder / "picture.png", figure, dpi=60)
+        files.write_figure(folder / "picture.png", figure, dpi=96)

@@ -34,6 +34,7 @@ class Loaded(NamedTuple):
     way: int | None  # number of classes, when the network has an output for each; None: any
     item_shape: tuple[int, ...]  # of one item as the network sees it
     read: Callable[[Iterable[str | Path]], np.ndarray] | None  # files -> float32 [item, ...]
+    draw: Callable[[float], Any] | None = None  # inches -> figure of what it does
 
 
 def load(name: str) -> Loaded:
@@ -58,6 +59,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     _assign(learner, weights, folder)
     way, item_shape = _sizes(learner, entry.model.items)
     read = entry.model.read and functools.partial(_read, entry.model.read, config)
+    draw = entry.model.picture and functools.partial(function(entry.model.picture), learner, config)
     return Loaded(
         name=entry.name,
         learner=learner,
@@ -67,6 +69,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
         way=way,
         item_shape=item_shape,
         read=read or None,
+        draw=draw or None,
     )
 
 

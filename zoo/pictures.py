@@ -3,24 +3,30 @@
 import numpy as np
 
 import datasets
-from chapters.engine.figures import plt
-from chapters.experiments import images, sine, sine_pictures
+from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label, plt
+from chapters.experiments import images, pictures, sine, sine_pictures
 from datasets.episodes import EpisodeSampler
 from zoo.loading import Loaded
 from zoo.prediction import classify
 
-QUERIES, CLASSES, ROWS = 8, 5, 3  # shown at most; rows of a model's picture
+QUERIES, ROWS = 8, 3  # shown at most; rows of a model's picture
+CELL = {"image": (0.8, 1.15), "face": (1.0, 1.55), "sound": (1.33, 1.2)}  # inches with the title
+PAGE = 4.0  # inches of a model's picture: pages show two side by side
 # What stands in for the data: drawn, so pictures need no download and show nobody's face.
 STAND_IN = {"image": "strokes", "face": "sketch_faces", "sound": "synth_sounds"}
 
 
 def of_model(loaded: Loaded):
     """A figure of what a published model does, on generated data; None where there is none."""
+    if loaded.draw:
+        return loaded.draw(PAGE)
     if loaded.items == "number":
         curves = sine.sampler(loaded.config, sine.TEST, loaded.config.test_shot, 1, 2)
         shown = [0, 1, loaded.learner.test_steps]
         return sine_pictures.fits({loaded.name: loaded.learner}, curves, sorted(set(shown)))
-    if loaded.items not in STAND_IN or (loaded.items == "image" and not _characters(loaded)):
+    if loaded.items not in STAND_IN or (
+        loaded.items == "image" and loaded.config.data not in images.SETS
+    ):
         return None
     size = {"size": loaded.item_shape[0]} if loaded.items == "image" else {}
     data = datasets.load(STAND_IN[loaded.items], **size)
@@ -28,14 +34,20 @@ def of_model(loaded: Loaded):
     split = "test" if "test" in data.splits else "all"
     task = EpisodeSampler(data, split, way, shot=1, query=1, seed=3).episode(0)
     support, labels, query = (x[0].numpy() for x in task[:3])
-    names = [f"class {k + 1}" for k in range(way)]
-    asked = [f"query, {name}" for name in names[:ROWS]]
-    query = query[:ROWS]  # one of each class
-    return answers(loaded, query, support, names, classify(loaded, support, labels, query), asked)
+    names = [f"class {k}" for k in range(way)]
+    asked = [f"query:\n{name}" for name in names[:ROWS]]
+    probabilities = classify(loaded, support, labels, query[:ROWS])
+    truth = labels[:ROWS]  # one query of each class
+    return answers(loaded, query[:ROWS], support, names, probabilities, asked, truth, PAGE)
 
 
-def answers(loaded: Loaded, query_x, support_x, names, probabilities, titles):
+def answers(
+    loaded: Loaded, query_x, support_x, names, probabilities, titles, truth=None, width=WIDTH
+):
     """Each query in a row, then an example of each class, most probable first.
+
+    The first answer is green when it is right and red when it is wrong; where the truth is not
+    known it is bold.
 
     Args:
         loaded: the model.
@@ -44,22 +56,29 @@ def answers(loaded: Loaded, query_x, support_x, names, probabilities, titles):
         names: of the classes.
         probabilities: [query, way].
         titles: of the queries.
+        truth: label of each query; None where nobody knows.
+        width: of the picture at most, in inches.
     """
-    query_x, wide = query_x[:QUERIES], loaded.items == "sound"
-    shown = min(len(names), CLASSES)
-    cell = (2.4, 1.5) if wide else (1.5, 1.9)  # inches
-    figure, axes = plt.subplots(
-        len(query_x), shown + 1, figsize=(cell[0] * (shown + 1), cell[1] * len(query_x)),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
+    query_x, cell = query_x[:QUERIES], CELL[loaded.items]
+    shown = min(len(names), int(width / cell[0]) - 1)
+    letters = int(cell[0] * 14)  # that fit above an item
+    size = (cell[0] * (shown + 1), cell[1] * len(query_x))
+    figure, axes = plt.subplots(len(query_x), shown + 1, figsize=size, squeeze=False,
+                                layout="constrained")  # fmt: skip
     for number, (row, query) in enumerate(zip(axes, query_x, strict=True)):
         _item(row[0], query, loaded)
-        row[0].set_title(titles[number], fontsize=8)
+        asked = "\n".join(label(line, letters) for line in titles[number].split("\n"))
+        row[0].set_title(asked, fontsize=SMALL)
         order = np.argsort(-probabilities[number], kind="stable")[:shown]
         for axis, k in zip(row[1:], order, strict=True):
             _item(axis, support_x[k], loaded)
-            colour = "tab:green" if k == order[0] else "0.4"
-            axis.set_title(f"{names[k]}\n{probabilities[number, k]:.0%}", fontsize=8, color=colour)
+            text = f"{label(names[k], letters)}\n{probabilities[number, k]:.0%}"
+            axis.set_title(text, fontsize=SMALL, color=NEUTRAL)
+        first = row[1].title
+        if truth is None:
+            first.set(color="0", weight="bold")
+        else:
+            first.set_color(RIGHT if order[0] == truth[number] else WRONG)
     return figure
 
 
@@ -67,12 +86,7 @@ def _item(axis, item, loaded: Loaded) -> None:
     axis.set_axis_off()
     if loaded.items == "sound":
         sound = item[:, np.abs(item).sum(axis=0) > 0]  # [coefficient, frame], without the padding
-        axis.imshow(sound[1:], aspect="auto", origin="lower")  # the first one is the loudness
+        # The first coefficient is the loudness.
+        axis.imshow(sound[1:], aspect="auto", origin="lower", cmap="magma")
     else:
-        grey = "gray_r" if _characters(loaded) else "gray"
-        axis.imshow(item[..., 0] if item.shape[-1] == 1 else item, cmap=grey, vmin=0, vmax=1)
-
-
-def _characters(loaded: Loaded) -> bool:
-    """Whether bright is ink."""
-    return loaded.items == "image" and loaded.config.data in images.SETS
+        pictures.image(axis, item, images.is_ink(loaded.config))

@@ -1,6 +1,5 @@
 """Prediction on files of the user's own: a folder of class folders, and files to be named."""
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -114,6 +113,4 @@ def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, 
 
     labels = [Path(file).name for file in query]
     figure = pictures.answers(loaded, query_x, support_x, names, probabilities, labels)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # letters of a name that the font lacks
-        files.write_figure(path, figure)
+    files.write_figure(path, figure)

@@ -8,8 +8,6 @@ from chapters.engine import files
 from zoo import cards, catalogue, loading, results, safety, store
 from zoo.errors import ZooError
 
-ATTENTION = "attention.png"
-
 
 def publish(run: str | Path, name: str) -> Path:
     """Copy a finished run's weights into the zoo, write their card, and record the results.
@@ -65,5 +63,3 @@ def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None
     loaded = loading.from_folder(entry, folder)
     files.write_json(folder / store.CARD, cards.complete(loaded, entry))
     cards.picture(loaded, folder)
-    if (run / ATTENTION).exists():  # what a memory does is seen in its run
-        files.copy(run / ATTENTION, folder / "picture.png")

@@ -88,7 +88,7 @@ OUR_FACES = {
 
 FACES = {
     # No network and no downloads: drawn faces, a minute on two cores.
-    "quick": {**OUR_FACES, "data": "sketch_faces", "steps": 100},
+    "quick": {**OUR_FACES, "data": "sketch_faces", "steps": 100, "steps_per_epoch": 20},
     # The book: 10,000 genuine and 10,000 imposite pairs, of which 11,250 to train (13 epochs of 88
     # batches), 3,750 to validate and 5,000 to test. People are split before they are paired, in the
     # same parts: 22, 8 and 10.

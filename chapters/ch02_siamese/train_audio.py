@@ -177,13 +177,15 @@ def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder)
     where = "pairs of clips never heard"
     history = first["first"]["loop"].history
     run.figure("loss_curve", plots.loss_curve(history, config.margin, "pairs of held-out clips"))
-    run.figure("distances", plots.histogram(genuine, first["distances"][NETWORK], threshold, where))
+    judged = [(genuine, first["distances"][NETWORK], threshold)]  # of all folds alike
+    run.figure("distances", plots.histogram(judged, where))
     dog = sounds.is_dog(clips)
-    curves = {name: (dog, -score) for name, score in first["scores"].items()}
+    curves = {name: [(dog, -score)] for name, score in first["scores"].items()}
     run.figure("roc", plots.roc(curves, "dog or cat, clips never heard", ("cats", "dogs")))
     names = [file.split("/")[-1].removesuffix(".wav") for file in clips.file]
+    title = f"{where[0].upper()}{where[1:]}"
     sheet = plots.pair_sheet(
-        clips.features, first["pairs"], first["distances"][NETWORK], threshold, where, names, 6
+        clips.features, first["pairs"], first["distances"][NETWORK], threshold, title, names
     )
     run.figure("pairs", sheet)
 

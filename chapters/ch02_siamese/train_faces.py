@@ -169,20 +169,26 @@ def one_shot(z: np.ndarray, energy: str, people: Dataset) -> float:
 def draw(results: list[dict], config: FacesConfig, run: RunFolder) -> None:
     """Learning curve and pairs of the first split, distances and ROC of all."""
     first = results[0]
-    genuine = np.concatenate([result["pairs"].genuine for result in results])
-    pooled = {
-        name: np.concatenate([result["distances"][name] for result in results])
-        for name in (NETWORK, START, PIXELS)
-    }
-    threshold = first["decision"]["threshold"]
-    where = "pairs of people never seen"
+    where = f"pairs of people never seen, {len(results)} splits"
     curve = plots.loss_curve(first["loop"].history, config.margin, "pairs of validation people")
     run.figure("loss_curve", curve)
-    run.figure("distances", plots.histogram(genuine, pooled[NETWORK], threshold, where))
-    run.figure("roc", plots.roc({name: (genuine, d) for name, d in pooled.items()}, where))
-    people = first["people"]
+    judged = [
+        (result["pairs"].genuine, result["distances"][NETWORK], result["decision"]["threshold"])
+        for result in results
+    ]
+    run.figure("distances", plots.histogram(judged, where))
+    curves = {
+        name: [(result["pairs"].genuine, result["distances"][name]) for result in results]
+        for name in (NETWORK, START, PIXELS)
+    }
+    run.figure("roc", plots.roc(curves, where))
+    people, threshold = first["people"], first["decision"]["threshold"]
     sheet = plots.pair_sheet(
-        people.items, first["pairs"], first["distances"][NETWORK], threshold, where
+        people.items,
+        first["pairs"],
+        first["distances"][NETWORK],
+        threshold,
+        "Pairs of people never seen",
     )
     run.figure("pairs", sheet)
 

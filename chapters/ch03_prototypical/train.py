@@ -62,6 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         patience=config.patience,
         callbacks=[report.BookLog(validation)] if config.preset == "book" else [],
         strategy=strategy,
+        names=images.progress_names(config, validation),
         verbose=0 if config.preset == "book" else None,
     )
     history = loop()
@@ -74,9 +75,12 @@ def main(argv: list[str] | None = None) -> None:
 
     example = images.example(dataset, config, query=5)
     crowd = images.example(dataset, config, query=15)
-    run.figure("learning_curve", figures.learning_curve(history))
-    run.figure("episode", pictures.episode(learner, example))
-    run.figure("embeddings", plots.embedding_map(learner, crowd))
+    names = images.curve_names(config, validation)
+    run.figure("learning_curve", figures.learning_curve(history, **names))
+    names, ink = images.class_names(dataset, config, example), images.is_ink(config)
+    run.figure("episode", pictures.episode(learner, example, names, ink))
+    names = images.class_names(dataset, config, crowd)
+    run.figure("embeddings", plots.embedding_map(learner, crowd, names))
     print(f"Weights, metrics and pictures are in {run.path}.")
 
     task = first_task(example.inputs)

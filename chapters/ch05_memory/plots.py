@@ -1,10 +1,24 @@
 """Pictures of memories at work."""
 
 import numpy as np
-import tensorflow as tf
 
 from chapters.ch05_memory import measures
-from chapters.engine.figures import log_scale, plt
+from chapters.ch05_memory.models import with_previous
+from chapters.engine.figures import (
+    FEW,
+    RIGHT,
+    SMALL,
+    WIDTH,
+    WRONG,
+    legend,
+    log_scale,
+    plt,
+    style,
+    whole_numbers,
+    write_values,
+)
+
+FLOOR = 1e-3  # wrong bits: a logarithmic scale has no 0
 
 
 def trace(model, x, steps: int):
@@ -46,15 +60,20 @@ def example(model, batch):
         axis.imshow(values.T, aspect="auto", cmap="gray_r", vmin=0, vmax=largest)
         axis.set(ylabel=name, yticks=[])
     wrong = float(measures.wrong_bits(batch, model(batch.x, batch.steps))[0])
-    axes[0].set_title(
-        f"{wrong:.0f} wrong bit(s); the last rows of the input are markers", fontsize=9
-    )
+    axes[0].set_title(f"{wrong:.0f} wrong bit(s); the last rows of the input are markers")
     axes[-1].set_xlabel("step")
+    whole_numbers(axes[-1])
     return figure
 
 
-def attention(model, batch):
-    """Where the heads write and read at every step: a copy is two diagonals."""
+def attention(model, batch, width: float = WIDTH):
+    """Where the heads write and read at every step: a copy is two diagonals.
+
+    Args:
+        model: SequenceModel around an NTMCell.
+        batch: of a task; its first sequence is shown.
+        width: of the picture at most, in inches.
+    """
     steps = int(batch.steps)
     _, states = trace(model, batch.x, steps)
     weight = np.array([state.weight[0].numpy() for state in states])  # [time, head, slot]
@@ -62,11 +81,12 @@ def attention(model, batch):
     names = [f"read {n + 1}" for n in range(reads)]
     names += [f"write {n + 1}" for n in range(model.cell.write_head_num)]
     heads = [*range(reads, len(names)), *range(reads)]  # writing comes first
-    size = (4.2 * len(heads), 4.2)
+    size = (min(3.2 * len(heads), width), 3.2)
     figure, axes = plt.subplots(1, len(heads), figsize=size, layout="constrained", sharey=True)
     for axis, head in zip(np.atleast_1d(axes), heads, strict=True):
         image = axis.imshow(weight[:, head].T, aspect="auto", cmap="magma", vmin=0, vmax=1)
         axis.set(title=f"{names[head]} head", xlabel="step")
+        whole_numbers(axis)
     np.atleast_1d(axes)[0].set_ylabel("slot")
     figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
     return figure
@@ -81,9 +101,10 @@ def memory(model, batch):
     figure, axes = plt.subplots(1, 2, figsize=(8, 5), layout="constrained", sharey=True)
     for axis, (name, t) in zip(axes, moments.items(), strict=True):
         image = axis.imshow(
-            states[t].memory[0].numpy(), aspect="auto", cmap="RdBu", vmin=-1, vmax=1
+            states[t].memory[0].numpy(), aspect="auto", cmap="PuOr", vmin=-1, vmax=1
         )
         axis.set(title=name, xlabel="column")
+        whole_numbers(axis)
     axes[0].set_ylabel("slot")
     figure.colorbar(image, ax=axes, label="value", shrink=0.8)
     return figure
@@ -95,11 +116,13 @@ def learning_curve(results, config):
     for result in results:
         history = result["history"]
         sequences = [row["step"] * config.batch / 1000 for row in history]
-        bits = [max(row["bits"], 1e-3) for row in history]
+        bits = [max(row["bits"], FLOOR) for row in history]
         axis.plot(sequences, bits, marker=".", label=f"seed {result['seed']}")
+        if len(bits) < FEW:
+            write_values(axis, sequences, bits)
     log_scale(axis)
-    axis.set(xlabel="thousands of sequences", ylabel="wrong bits per sequence")
-    axis.legend(frameon=False, fontsize=8)
+    axis.set(xlabel="thousands of sequences", ylabel="wrong bits per sequence\n(0.001 or fewer)")
+    legend(figure, columns=5)
     return figure
 
 
@@ -108,12 +131,15 @@ def errors_by_length(results, tests, config):
     lengths = {name: int(name.split("_")[1]) for name in tests if name.startswith("length_")}
     figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
     for result in results:
-        wrong = [max(result["wrong"][name].mean(), 1e-3) for name in lengths]
+        wrong = [max(result["wrong"][name].mean(), FLOOR) for name in lengths]
         axis.plot(list(lengths.values()), wrong, marker="o", label=f"seed {result['seed']}")
+        if len(results) == 1:
+            write_values(axis, lengths.values(), wrong)
     log_scale(axis)
     axis.axvline(config.max_length, color="0.6", linestyle=":", label="longest in training")
     axis.set(xlabel="length", ylabel="wrong bits per sequence\n(0.001 or fewer)")
-    axis.legend(frameon=False, fontsize=8)
+    whole_numbers(axis)
+    legend(figure, columns=3)
     return figure
 
 
@@ -121,24 +147,58 @@ def accuracy_by_presentation(curves: dict[str, dict[int, float]], chance: float)
     """Share of right labels against how often the class has been shown, beside chance."""
     figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
     for name, curve in curves.items():
-        axis.plot(list(curve), [100 * value for value in curve.values()], marker="o", label=name)
+        percent = [100 * value for value in curve.values()]
+        axis.plot(list(curve), percent, marker="o", label=name, **style(name))
     axis.axhline(100 * chance, color="0.6", linestyle=":", label="chance")
     axis.set(xlabel="presentation of a class", ylabel="right labels in %", ylim=(0, 102))
-    axis.legend(frameon=False, fontsize=8)
+    whole_numbers(axis)
+    legend(figure)
     return figure
 
 
-def lookup(network, x):
-    """Where a memory-augmented network reads at every step of an episode: [1, time, feature]."""
-    _, states = trace(network, tf.convert_to_tensor(x), x.shape[1])
+def lookup(network, episode):
+    """Where a memory-augmented network reads, class by class, and what it counts as used.
+
+    A network that remembers reads the same slots at all pictures of a class but the first, which it
+    can only guess.
+
+    Args:
+        network: SequenceModel around a MANNCell.
+        episode: of ``datasets.presentations``; the first of its batch is shown.
+    """
+    x = with_previous(episode.images, episode.shown)[:1]
+    logits, states = trace(network, x, x.shape[1])
+    right = measures.is_right(episode.label[:1], logits[None])[0].numpy()  # [time]
     weight = np.array([state.read_weight[0].numpy().mean(axis=0) for state in states])
     usage = np.array([state.usage[0].numpy() for state in states])  # [time, slot]
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained", sharey=True)
-    for axis, (name, values) in zip(
-        axes, {"read weights, mean of heads": weight, "usage": usage}.items(), strict=True
-    ):
-        image = axis.imshow(values.T, aspect="auto", cmap="magma")
-        axis.set(title=name, xlabel="step")
-        figure.colorbar(image, ax=axis, shrink=0.8)
-    axes[0].set_ylabel("slot")
+    class_of = episode.class_of[0].numpy()  # [time]
+    order = np.argsort(class_of, kind="stable")
+
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 7), layout="constrained")
+    panels = {
+        "read weights, mean of heads": (weight[order], "steps, grouped by class"),
+        "usage": (usage, "step"),
+    }
+    for axis, (name, (values, steps)) in zip(axes, panels.items(), strict=True):
+        drawn = axis.imshow(values.T, aspect="auto", cmap="magma")
+        axis.set(title=name, xlabel=steps, ylabel="slot")
+        figure.colorbar(drawn, ax=axis, pad=0.01)
+    whole_numbers(axes[1])
+    _mark_classes(axes[0], class_of[order], right[order])
+    legend(figure)
     return figure
+
+
+def _mark_classes(axis, class_of, right) -> None:
+    """Lines between classes, their names below, and above each step whether it was answered."""
+    edges = np.flatnonzero(np.diff(class_of, prepend=-1, append=-1))  # [class + 1]
+    for edge in edges[1:-1]:
+        axis.axvline(edge - 0.5, color="white", linewidth=1.5)
+    names = [f"class {k}" if len(edges) < 8 else k for k in class_of[edges[:-1]]]
+    axis.set_xticks((edges[:-1] + edges[1:] - 1) / 2, names, fontsize=SMALL)
+    bottom, _ = axis.get_ylim()
+    above = -0.05 * bottom
+    for kind, name, colour in ((right, "answer right", RIGHT), (~right, "answer wrong", WRONG)):
+        steps = np.flatnonzero(kind)
+        axis.scatter(steps, np.full(len(steps), above), s=14, color=colour, label=name)
+    axis.set_ylim(bottom, 2 * above)

@@ -223,6 +223,7 @@ BITS = Model(
     build="chapters.ch05_memory.train_ntm:build_learner",
     items="sequence",
     evaluate="chapters.ch05_memory.train_ntm:evaluate",
+    picture="chapters.ch05_memory.train_ntm:picture",
 )
 CHARACTERS = Model(
     script="train_mann",

@@ -87,13 +87,12 @@ def main(argv: list[str] | None = None) -> None:
     print(report.presentation_table(curve, limit, data, config))
 
     means = {number: float(values.mean()) for number, values in curve.items()}
-    chance = 1 / test.bindings
-    run.figure("accuracy", plots.accuracy_by_presentation({config.model: means}, chance))
+    name, chance = report.network_name(config), 1 / test.bindings
+    run.figure("accuracy", plots.accuracy_by_presentation({name: means}, chance))
     run.figure("learning_curve", learning_curve(history))
     episode = test(0)
     if config.model == "MANN":
-        x = with_previous(episode.images, episode.shown)[:1]
-        run.figure("memory", plots.lookup(learner.network, x))
+        run.figure("memory", plots.lookup(learner.network, episode))
     print(f"Weights, metrics and pictures are in {run.path}.")
     export_run(run, endpoints(learner, episode, config))
 

@@ -92,6 +92,13 @@ def evaluate(model, config: NTMConfig, asked: Asked) -> list[dict]:
     return report.rows([test_network(model, asked.seed, tests, config)], tests, config)
 
 
+def picture(model, config: NTMConfig, width: float):
+    """Where a network with a memory writes and reads, ``width`` inches wide; None without one."""
+    if config.model != "NTM":
+        return None
+    return plots.attention(model, test_task(config, config.max_length, sequences=1)(0), width)
+
+
 def train_seed(seed: int, tests: dict, config: NTMConfig, run: RunFolder) -> dict:
     """Train one network and count its errors on every test."""
     keras.utils.set_random_seed(seed)

@@ -49,8 +49,8 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{name}, {attack}".ljust(26) + cells, flush=True)
     folder.json("metrics.json", {"results": rows, "train_seconds": 0.0})
     folder.figure("robustness", plots.robustness(epsilons, curves))
-    task = images.example(data, options["MAML"], query=1)
-    folder.figure("attacked", plots.attacked(learners, task, config.shown_epsilon))
+    task, ink = images.example(data, options["MAML"], query=1), images.is_ink(options["MAML"])
+    folder.figure("attacked", plots.attacked(learners, task, config.shown_epsilon, ink))
     print(f"Metrics and pictures are in {folder.path}.")
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from chapters.ch06_maml.adversarial import fgsm
-from chapters.engine.figures import plt
+from chapters.engine.figures import RIGHT, SMALL, WRONG, legend, plt, style
+from chapters.experiments import pictures
 from datasets.episodes import Episode
 
 
@@ -14,26 +15,25 @@ def robustness(epsilons: list[float], curves: dict):
         epsilons: strengths.
         curves: (method, attack) -> accuracies.
     """
-    figure, axis = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
-    colours = dict(zip(dict.fromkeys(name for name, _ in curves), ("C0", "C1"), strict=False))
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
     for (name, attack), accuracies in curves.items():
-        style = {"fgsm": "-", "pgd": "--"}[attack]
-        label = f"{name}, {attack.upper()}"
+        look = style(name) | {"linestyle": {"fgsm": "-", "pgd": "--"}[attack]}
         values = 100 * np.asarray(accuracies)
-        axis.plot(epsilons, values, style, color=colours[name], marker=".", label=label)
+        axis.plot(epsilons, values, marker=".", label=f"{name}, {attack.upper()}", **look)
     axis.set(xlabel="epsilon: largest change of a pixel in [0, 1]", ylabel="accuracy, %")
     axis.set_ylim(0, 102)
-    axis.legend(frameon=False)
+    legend(figure)
     return figure
 
 
-def attacked(learners: dict, task: Episode, epsilon: float):
+def attacked(learners: dict, task: Episode, epsilon: float, ink: bool):
     """Queries of one task, clean and attacked through each learner's adapted weights.
 
     Args:
         learners: name -> learner.
         task: an Episode with one task; one query per class is drawn.
         epsilon: strength of the attack.
+        ink: whether bright is ink, to be drawn dark.
     """
     rows = {}
     for name, learner in learners.items():
@@ -53,10 +53,11 @@ def attacked(learners: dict, task: Episode, epsilon: float):
     for line, (name, (x, logits)) in zip(axes, rows.items(), strict=True):
         found = logits[0].numpy().argmax(-1)
         for axis, image, guess, label in zip(line, x[0].numpy(), found, labels, strict=True):
-            axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray_r", vmin=0)
-            axis.set(xticks=[], yticks=[])
-            colour = "tab:green" if guess == label else "tab:red"
-            axis.set_title(f"class {guess}", fontsize=8, color=colour)
-        line[0].set_ylabel(name, fontsize=8)
-    figure.suptitle(f"Queries attacked at epsilon {epsilon:g}, and the class they get", fontsize=10)
+            pictures.image(axis, image, ink)
+            pictures.title(axis, f"class {guess}", RIGHT if guess == label else WRONG)
+        line[0].set_ylabel(name, fontsize=SMALL)
+    figure.suptitle(
+        f"Queries attacked at epsilon {epsilon:g}, and the class they get\n"
+        "(green: right, red: wrong)"
+    )
     return figure

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chapters.engine.figures import plt
+from chapters.engine.figures import SMALL, plt, style
 
 BINS = 60
 SHOWN = (0.1, 99.9)  # percentiles; what lies outside is counted at the ends
@@ -26,19 +26,19 @@ def rates(learned: dict[str, np.ndarray]):
     low, high = np.percentile(every, SHOWN)
     bins = np.linspace(min(low, 0), max(high, 0), BINS)
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(6, 0.7 * len(panels) + 1.2), sharex=True, squeeze=False,
+        len(panels), 1, figsize=(7.5, 0.7 * len(panels) + 1.2), sharex=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axis, (name, values) in zip(axes[:, 0], panels.items(), strict=True):
-        axis.hist(
-            np.clip(values, bins[0], bins[-1]), bins, color="tab:blue" if values is every else "0.6"
-        )
-        axis.axvline(0, color="tab:red", linewidth=1)
+        colour = style("Meta-SGD")["color"] if values is every else "0.6"
+        axis.hist(np.clip(values, bins[0], bins[-1]), bins, color=colour)
+        axis.axvline(0, color="0.1", linewidth=1)
         axis.set(yticks=[])
         axis.spines["left"].set_visible(False)
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        note = f"mean {values.mean():.3f}, {np.mean(values < 0):.0%} below 0"
-        axis.text(1, 0.95, note, transform=axis.transAxes, ha="right", va="top", fontsize=8)
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL)
+        mean = values.mean().round(3) + 0.0  # no minus before a zero
+        note = f"mean {mean:.3f}\n{np.mean(values < 0):.0%} below 0"
+        axis.text(1.02, 0.5, note, transform=axis.transAxes, va="center", fontsize=SMALL)
     axes[-1, 0].set_xlabel("learned rate; each row counts its own weights")
-    figure.suptitle(f"Rates of {every.size} weights", fontsize=10)
+    figure.suptitle(f"Rates of {every.size:,} weights")
     return figure

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from chapters.engine.figures import plt
+from chapters.engine.figures import legend, plt
 
-ODD, OTHERS = "tab:red", "tab:blue"
+ODD, OTHERS = "tab:orange", "tab:blue"
 
 
 def weights_over_training(history, tasks: int, odd: int):
@@ -15,7 +15,7 @@ def weights_over_training(history, tasks: int, odd: int):
         tasks: tasks per batch.
         odd: how many of them are odd.
     """
-    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     steps = [row["step"] for row in history]
     low, high = ([row[f"weight_{end}"] for row in history] for end in ("min", "max"))
     label = "the others, smallest to largest" if odd else "tasks, smallest to largest"
@@ -25,8 +25,8 @@ def weights_over_training(history, tasks: int, odd: int):
         axis.plot(steps, others, color=OTHERS, label="the others, mean")
         axis.plot(steps, [row["weight_odd"] for row in history], color=ODD, label="odd, mean")
     axis.axhline(1 / tasks, color="0.6", linestyle=":", label="1/n, all agree")
-    axis.set(xlabel="outer step", ylabel="agreement weight $w_i$")
-    figure.legend(frameon=False, fontsize=8, ncols=2, loc="outside upper center")
+    axis.set(xlabel="outer step", ylabel="agreement weight")
+    legend(figure)
     return figure
 
 
@@ -39,7 +39,7 @@ def weights_of_batch(w, odd: int):
     """
     is_odd = np.arange(len(w)) >= len(w) - odd  # [task]
     order = np.argsort(w)
-    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     colours = np.where(is_odd[order], ODD, OTHERS)
     bars = axis.bar(range(len(w)), w[order], color=colours)
     axis.axhline(0.0, color="0.2", linewidth=0.8)
@@ -47,6 +47,6 @@ def weights_of_batch(w, odd: int):
     if odd:
         for kind, label in ((False, "the others"), (True, "odd: random targets")):
             bars[list(is_odd[order]).index(kind)].set_label(label)
-    axis.set(xlabel="task of one batch after training", ylabel="agreement weight $w_i$", xticks=[])
-    figure.legend(frameon=False, fontsize=8, ncols=2, loc="outside upper center")
+    axis.set(xlabel="task of one batch after training", ylabel="agreement weight", xticks=[])
+    legend(figure)
     return figure

@@ -36,6 +36,7 @@ class Model(NamedTuple):
     items: str  # what it takes: "image", "face", "sound", "number" (curves), "sequence"
     evaluate: str = ""  # "module:function", (learner, options, Asked) -> rows as in metrics.json
     read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves
+    picture: str = ""  # "module:function", (learner, options, inches) -> figure; usually the zoo's
 
 
 def option(

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from chapters.engine import checkpoints, files, strategies
 from chapters.engine.errors import RunError
+from chapters.engine.progress import Progress
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import NOT_FINITE
 
@@ -47,6 +48,7 @@ class Loop:
             terminal and lines elsewhere.
         xla: compile the steps of a graph call into one program; many times faster for small dense
             networks, slower for convolutions on a CPU. Not with several devices.
+        names: metric -> how the line of progress calls it, where its own name says too little.
         explain: called with the index of a batch whose loss is not finite, with the weights as
             they were before it; what it returns ends the error message.
     """
@@ -69,6 +71,7 @@ class Loop:
         strategy: tf.distribute.Strategy | None = None,
         verbose: int | None = None,
         xla: bool = False,
+        names: dict[str, str] | None = None,
         explain: Callable[[int], str] | None = None,
     ):
         self.model, self.optimizer, self.run = model, optimizer, run
@@ -77,6 +80,7 @@ class Loop:
         self.validate, self.monitor, self.patience = validate, monitor, patience
         self.callbacks = list(callbacks)
         self.verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
+        self.names = names or {}
         self.strategy = strategy or tf.distribute.get_strategy()
         self.explain = explain
         self.step, self.seconds = 0, 0.0
@@ -174,9 +178,9 @@ class Loop:
         if self.run.config.resume:
             self._restore()
         self._write_log()
+        shown = [Progress(self.names)] if self.run.chief and self.verbose > 0 else []
         progress = keras.callbacks.CallbackList(
-            self.callbacks,
-            add_progbar=self.run.chief and self.verbose > 0,
+            [*self.callbacks, *shown],
             model=self.model,
             **self._params(self.steps_per_epoch),
         )

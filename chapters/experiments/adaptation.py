@@ -78,6 +78,7 @@ def loop(train_step, learner, optimizer, training, validation, run, config, stra
         monitor="val_accuracy" if config.train_split == "train" else "",
         patience=config.patience,
         strategy=strategy,
+        names=images.progress_names(config, validation),
         explain=functools.partial(explain_divergence, learner, training),
     )
 
@@ -110,9 +111,17 @@ def test(name: str, learner, untrained, tests, data, config, published=None) -> 
 def draw(run: RunFolder, history, learner, curves: dict, data, config) -> None:
     """Learning curve, accuracy against inner steps, and a test episode with its answers."""
     task = images.example(data, config, query=5)
-    run.figure("learning_curve", learning_curve(history))
+    names = images.class_names(data, config, task)
+    run.figure("learning_curve", learning_curve(history, **curve_names(config)))
     run.figure("accuracy_by_steps", pictures.accuracy_by_steps(curves, config.test_steps))
-    run.figure("episode", pictures.episode(learner, task))
+    run.figure("episode", pictures.episode(learner, task, names, images.is_ink(config)))
+
+
+def curve_names(config: AdaptationOptions) -> dict[str, str]:
+    """What the two lines of the learning curve are measured on, and after how many steps."""
+    names = images.curve_names(config, images.parse_columns(config.columns)[0])
+    steps = {"training": config.inner_steps, "held_out": config.test_steps}
+    return {line: f"{name}, {steps[line]} inner step(s)" for line, name in names.items()}
 
 
 def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:

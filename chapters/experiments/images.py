@@ -132,9 +132,41 @@ def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
         DataError: a file is missing or broken.
     """
     height, width, channels = item_shape(config)
-    invert = config.data in SETS or config.invert
-    pictures = [read_image(path, (height, width), channels, invert) for path in paths]
+    pictures = [read_image(path, (height, width), channels, is_ink(config)) for path in paths]
     return to_float(np.reshape(pictures, [-1, height, width, channels])).numpy()
+
+
+def is_ink(config) -> bool:
+    """Whether bright is ink: dark strokes on white were inverted when they were read."""
+    return config.data in SETS or bool(getattr(config, "invert", False))
+
+
+def class_names(data: Dataset, config: ImageOptions, task: Episode) -> list[str]:
+    """Names of the classes of the first task: of the folders, and numbers for known sets."""
+    ids = task.class_ids[0].numpy()
+    if config.data in SETS:
+        return [f"class {k}" for k in range(len(ids))]
+    return [data.class_names[k] for k in ids]  # an own folder is not turned
+
+
+def curve_names(config: ImageOptions, validation: Column | EpisodeSampler) -> dict[str, str]:
+    """What the two lines of a learning curve are measured on: 20-way is harder than 5-way."""
+    return {
+        "training": f"training, {_size(config)}",
+        "held_out": f"validation, unseen classes, {_size(validation)}",
+    }
+
+
+def progress_names(config: ImageOptions, validation: Column | EpisodeSampler) -> dict[str, str]:
+    """Metric -> how a line of progress calls it."""
+    return {
+        "accuracy": f"accuracy {_size(config)}",
+        "val_accuracy": f"val_accuracy {_size(validation)}",
+    }
+
+
+def _size(task: ImageOptions | Column | EpisodeSampler) -> str:
+    return f"{task.way}-way {task.shot}-shot"
 
 
 def available(data: Dataset, split: str, rotations: bool) -> int:

@@ -2,42 +2,44 @@
 
 import tensorflow as tf
 
-from chapters.engine.figures import plt
+from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WRONG, label, legend, plt, whole_numbers
 from datasets.episodes import Episode
 
+SHOWN = 5  # examples, and queries, of a class at most
+CELL = (0.85, 1.25)  # inches of an image with its title
+LETTERS = 12  # that fit above it
 
-def episode(learner, task: Episode):
-    """Support and query images of one task; a query's frame is green when it is classified right.
+
+def episode(learner, task: Episode, names: list[str], ink: bool):
+    """Images of one task, a class in each row: examples, then queries with the answer they get.
 
     Args:
         learner: few-shot classifier with logits [task, query, way].
         task: an Episode with one task, items grouped by class.
+        names: of the classes [way].
+        ink: whether bright is ink, to be drawn dark.
     """
     probability = tf.nn.softmax(learner(task.inputs, training=False))[0].numpy()
     support = _by_class(task.support_x, task.support_y)
     queries = _by_class(task.query_x, task.query_y)
-    way, shot, query = len(support), len(support[0]), len(queries[0])
-    probability = probability.reshape(way, query, -1)  # [way, query, way]
-    figure, axes = plt.subplots(
-        way, shot + query, figsize=(1.1 * (shot + query) + 0.4, 1.3 * way), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for k in range(way):
-        for column in range(shot + query):
-            axis = axes[k, column]
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-            if column < shot:
-                _image(axis, support[k][column])
-                axis.set_title(f"support {k}", fontsize=8)
-                _frame(axis, "0.3")
-            else:
-                _image(axis, queries[k][column - shot])
-                p = probability[k, column - shot]
-                colour = "tab:green" if p.argmax() == k else "tab:red"
-                axis.set_title(f"{p.argmax()}: {p.max():.0%}", fontsize=8, color=colour)
-                _frame(axis, colour)
-    figure.suptitle(f"{way}-way {shot}-shot: predicted class and its probability", fontsize=10)
+    way, shot = len(support), len(support[0])
+    probability = probability.reshape(way, len(queries[0]), -1)  # [way, query, way]
+    shown, asked = min(shot, SHOWN), min(len(queries[0]), SHOWN)
+    size = (CELL[0] * (shown + asked), CELL[1] * way + 0.4)
+    figure, axes = plt.subplots(way, shown + asked, figsize=size, squeeze=False,
+                                layout="constrained")  # fmt: skip
+    for k, row in enumerate(axes):
+        for axis, item in zip(row[:shown], support[k], strict=False):
+            image(axis, item, ink)
+            title(axis, f"{label(names[k], LETTERS)}\n", NEUTRAL)
+        for axis, item, p in zip(row[shown:], queries[k], probability[k], strict=False):
+            image(axis, item, ink)
+            answer = f"{label(names[p.argmax()], LETTERS)}\n{p.max():.0%}"
+            title(axis, answer, RIGHT if p.argmax() == k else WRONG)
+    figure.suptitle(
+        f"{way}-way {shot}-shot: examples (grey) and queries\nwith the answer they get "
+        "(green: right, red: wrong)"
+    )
     return figure
 
 
@@ -48,27 +50,33 @@ def accuracy_by_steps(curves: dict[str, list], used: int):
         curves: ``steps`` and, per regime, the accuracies.
         used: number of steps of the tests, marked.
     """
-    names = {"support": "honest", "transductive": "transductive"}
-    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    for regime, name in names.items():
-        axis.plot(curves["steps"], [100 * a for a in curves[regime]], marker=".", label=name)
+    lines = {"support": ("honest", "-"), "transductive": ("transductive", "--")}
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for regime, (name, line) in lines.items():
+        percent = [100 * accuracy for accuracy in curves[regime]]
+        axis.plot(curves["steps"], percent, line, color="0.1", marker=".", label=name)
     axis.axvline(used, color="0.7", linestyle=":", label="used in tests")
     axis.set(xlabel="inner steps", ylabel="accuracy on queries, %")
-    axis.legend(frameon=False)
+    whole_numbers(axis)
+    legend(figure, columns=3)
     return figure
+
+
+def image(axis, item, ink: bool) -> None:
+    """An image [height, width, channel] with values 0 to 1; grey ink is drawn dark on white."""
+    grey = item.shape[-1] == 1
+    axis.imshow(item[..., 0] if grey else item, cmap="gray_r" if ink else "gray", vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+
+
+def title(axis, text: str, colour: str) -> None:
+    """Words above an image, and a frame around it, of one colour."""
+    axis.set_title(text, fontsize=SMALL, color=colour, pad=3)
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, linewidth=2)
 
 
 def _by_class(x, labels):
     """Images of the first task grouped by label."""
     x, labels = x[0].numpy(), labels[0].numpy()
     return [x[labels == k] for k in range(labels.max() + 1)]
-
-
-def _image(axis, image):
-    grey = image.shape[-1] == 1
-    axis.imshow(image[..., 0] if grey else image, cmap="gray_r", vmin=0, vmax=1)
-
-
-def _frame(axis, colour):
-    for spine in axis.spines.values():
-        spine.set(visible=True, color=colour, linewidth=2)

@@ -3,7 +3,20 @@
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.figures import log_scale, plt
+from chapters.engine.figures import (
+    BASELINES,
+    FEW,
+    HELD_OUT,
+    TRAINING,
+    WIDTH,
+    course,
+    legend,
+    log_scale,
+    plt,
+    style,
+    whole_numbers,
+    write_values,
+)
 from datasets.sinusoid import SineTasks
 
 
@@ -20,26 +33,28 @@ def fits(contenders: dict, curves: SineTasks, shown: list[int]):
     x = tf.linspace(*map(float, curves.x_range), 200)  # [point]
     truth = curves.curve(curves.parameters(0), x[:, None]).numpy()  # [task, point, 1]
     grid = tf.tile(x[None, :, None], [curves.tasks, 1, 1])  # [task, point, 1]
+    width = min(4.0, WIDTH / len(contenders))
     figure, axes = plt.subplots(
-        curves.tasks, len(contenders), figsize=(3.6 * len(contenders), 2.6 * curves.tasks),
+        curves.tasks, len(contenders), figsize=(width * len(contenders), 2.2 * curves.tasks + 0.8),
         sharex=True, sharey="row", squeeze=False, layout="constrained",
     )  # fmt: skip
-    colours = plt.get_cmap("viridis_r")(np.linspace(0.15, 1.0, len(shown)))
+    colours = plt.get_cmap("Blues")(np.linspace(0.35, 1.0, len(shown)))
     for column, (name, learner) in enumerate(contenders.items()):
         for steps, colour in zip(shown, colours, strict=True):
             weights = learner.adapt(support_x, support_y, steps)
             fitted = learner.predict_with(weights, grid).numpy()  # [task, point, 1]
+            label = f"after {steps} step{'' if steps == 1 else 's'}"
             for row in range(curves.tasks):
-                style = {"linestyle": ":"} if steps == 0 else {}
-                axes[row, column].plot(x, fitted[row], color=colour, label=f"{steps}", **style)
+                line = {"linestyle": ":"} if steps == 0 else {}
+                axes[row, column].plot(x, fitted[row], color=colour, label=label, **line)
         for row in range(curves.tasks):
-            axes[row, column].plot(x, truth[row], color="0.6", linewidth=3, zorder=0)
+            axes[row, column].plot(x, truth[row], color="0.7", linewidth=3, zorder=0, label="truth")
             points = support_x[row, :, 0], support_y[row, :, 0]
-            axes[row, column].plot(*points, "^", color="tab:red", markersize=6)
-        axes[0, column].set_title(name, fontsize=10)
-    handles = axes[0, -1].get_legend_handles_labels()
-    figure.legend(*handles, title="inner steps", loc="outside right center", frameon=False)
-    figure.suptitle("Truth (grey), support points (red), fit after each number of inner steps")
+            axes[row, column].plot(*points, "^", color="0.1", markersize=5, label="support points")
+        axes[0, column].set_title(name)
+    figure.supxlabel("x", fontsize=10)
+    figure.supylabel("y", fontsize=10)
+    legend(figure, columns=max(2, round(width * len(contenders) / 1.6)))
     return figure
 
 
@@ -49,29 +64,33 @@ def error_by_steps(scores: dict):
     Args:
         scores: name -> steps -> Score; a name with a single score is drawn as a level.
     """
-    figure, axis = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
     for name, by_steps in scores.items():
         means = np.array([score.mean for score in by_steps.values()])
+        look = style(name)
         if len(by_steps) == 1:
-            axis.axhline(means[0], color="0.6", linestyle=":", label=name)
+            axis.axhline(means[0], label=name, **look)
             continue
         width = np.array([score.interval for score in by_steps.values()])
-        (line,) = axis.plot(list(by_steps), means, marker=".", label=name)
+        axis.plot(list(by_steps), means, marker=".", label=name, **look)
+        if len(by_steps) < FEW:
+            write_values(axis, by_steps, means, above=name in BASELINES, color=look["color"])
         low = np.maximum(means - width, means / 10)
-        axis.fill_between(list(by_steps), low, means + width, color=line.get_color(), alpha=0.2)
+        axis.fill_between(list(by_steps), low, means + width, color=look["color"], alpha=0.2)
     axis.set(xlabel="inner steps", ylabel="error on query points")
+    whole_numbers(axis)
     log_scale(axis)
-    axis.legend(frameon=False, fontsize=8)
+    legend(figure)
     return figure
 
 
 def learning_curve(history):
     """Training loss and error on validation curves against outer steps."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    steps = [row["step"] for row in history]
-    axis.plot(steps, [row["loss"] for row in history], label="training, steps of training")
-    axis.plot(steps, [row["val_error"] for row in history], label="validation, steps of the test")
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    course(axis, history, "loss", "training, inner steps of training", **TRAINING)
+    name = "validation, inner steps of the test"
+    course(axis, history, "val_error", name, above=False, **HELD_OUT)
     axis.set(xlabel="outer step", ylabel="error on query points")
     log_scale(axis)
-    axis.legend(frameon=False, fontsize=8)
+    legend(figure)
     return figure

@@ -12,7 +12,7 @@ import math
 import keras
 
 from chapters.engine.evaluation import Evaluator, Score, measures
-from chapters.engine.figures import plt
+from chapters.engine.figures import HELD_OUT, TRAINING, course, legend, plt
 from chapters.engine.loop import Loop
 from chapters.engine.support import explain_divergence
 from chapters.experiments.options import ToyOptions, shown_steps
@@ -153,11 +153,10 @@ def rows(losses: Scores, accuracies: Scores, config: ToyOptions) -> list[dict]:
 
 def learning_curve(history):
     """Query loss after adapting, in training and on fresh tasks, beside ln 2."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    steps = [row["step"] for row in history]
-    axis.plot(steps, [row["loss"] for row in history], marker=".", label="training")
-    axis.plot(steps, [row["val_loss"] for row in history], marker=".", label="fresh tasks")
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    course(axis, history, "loss", "training, mean since the point before", **TRAINING)
+    course(axis, history, "val_loss", "fresh tasks", above=False, **HELD_OUT)
     axis.axhline(FLOOR, color="0.6", linestyle=":", label="ln 2, knowing nothing")
     axis.set(xlabel="epoch", ylabel="query loss after adapting")
-    axis.legend(frameon=False, fontsize=8)
+    legend(figure)
     return figure

@@ -13,6 +13,8 @@ from chapters.ch03_prototypical import train
 from chapters.ch03_prototypical.presets import TRAIN
 from chapters.engine import script
 from chapters.engine.errors import ConfigError
+from chapters.engine.figures import label, plt
+from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 
 TINY = [
@@ -83,9 +85,16 @@ def test_every_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
     assert ("Epoch: 1, Episode: 2, Loss:" in printed) == (preset == "book")
 
 
-def test_own_folder_of_pictures_of_mixed_sizes_and_kinds(tmp_path, capsys):
+def test_own_folder_of_pictures_of_mixed_sizes_and_kinds(tmp_path, capsys, monkeypatch):
+    drawn = {}
+
+    def keep(run, name, figure):
+        drawn[name] = [(axis.get_title(), axis.images) for axis in figure.axes]
+        plt.close(figure)
+
+    monkeypatch.setattr(RunFolder, "figure", keep)
     rng = np.random.default_rng(0)
-    for name in ("ä", "b", "c", "d", "e", "f", "g", "h"):
+    for name in ("ä", "日", "c", "d", "e", "f", "g", "h"):
         (tmp_path / "own" / name).mkdir(parents=True)
         for number, mode in enumerate(("L", "RGB", "RGBA", "L")):
             pixels = rng.integers(0, 256, [20 + number, 30, 4], dtype=np.uint8)
@@ -93,7 +102,12 @@ def test_own_folder_of_pictures_of_mixed_sizes_and_kinds(tmp_path, capsys):
     options = ["--steps", "2", "--steps-per-epoch", "2", "--test-episodes", "5"]
     folder, run = str(tmp_path / "own"), str(tmp_path / "run")
     train.main(["--data", folder, "--run", run, "--validation-episodes", "5", *options])
-    assert "classes never seen" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "classes never seen" in printed
+    assert "accuracy 4-way 1-shot: " in printed and "val_accuracy 2-way 1-shot: " in printed
+    names = {title.split("\n")[0] for title, _ in drawn["episode"]}
+    assert names <= {"ä", label("日"), "c", "d", "e", "f", "g", "h"}
+    assert {images[0].get_cmap().name for _, images in drawn["episode"]} == {"gray"}  # no negatives
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ def test_every_rate_is_counted_once_in_each_of_its_two_panels():
     counts = [sum(bar.get_height() for bar in axis.patches) for axis in figure.axes]
     assert counts == [12, 4, 4, 4]
     notes = [axis.texts[0].get_text() for axis in figure.axes]
-    assert notes[1:3] == ["mean 0.150, 25% below 0", "mean 0.100, 0% below 0"]
+    assert notes[1:3] == ["mean 0.150\n25% below 0", "mean 0.100\n0% below 0"]
+    assert all(axis.texts[0].get_position()[0] > 1 for axis in figure.axes)  # beside the bars
     plt.close(figure)
 
 

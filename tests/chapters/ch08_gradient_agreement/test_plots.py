@@ -21,13 +21,15 @@ def labels(figure):
 
 
 @pytest.mark.parametrize("odd", [0, 2])
-def test_bars_are_the_weights_in_order_and_odd_tasks_are_red(odd):
+def test_bars_are_the_weights_in_order_and_odd_tasks_have_a_colour(odd):
     w = np.array([0.3, -0.1, 0.2, 0.05, 0.35])
     figure = plots.weights_of_batch(w, odd)
     bars = figure.axes[0].patches
     assert [bar.get_height() for bar in bars] == sorted(w)
-    red = matplotlib.colors.to_rgba(plots.ODD)
-    assert [bar.get_height() for bar in bars if bar.get_facecolor() == red] == sorted(w[5 - odd :])
+    odd_colour = matplotlib.colors.to_rgba(plots.ODD)
+    assert [bar.get_height() for bar in bars if bar.get_facecolor() == odd_colour] == sorted(
+        w[5 - odd :]
+    )
     assert ("odd: random targets" in labels(figure)) == bool(odd)
     assert list(figure.axes[0].lines[-1].get_ydata()) == [0.2, 0.2]  # 1/n
 

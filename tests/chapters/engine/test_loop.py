@@ -484,3 +484,10 @@ def test_a_run_is_saved_in_every_epoch(curve_loop):
     loop()
     saved = sorted(path.name for path in (loop.run.path / "checkpoints").glob("step-*"))
     assert saved == ["step-0000000008", "step-0000000010"]  # of 4, 8 and 10 the newest two
+
+
+def test_the_line_of_progress_has_measures_under_the_names_they_are_given(loop_of, capsys):
+    loop_of(config={"steps": 4}, verbose=2, names={"val_loss": "val_loss 20-way"})()
+    printed = capsys.readouterr().out
+    assert "val_loss 20-way: " in printed
+    assert "step: " not in printed and "seconds: " not in printed

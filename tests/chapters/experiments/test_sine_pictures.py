@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.engine.evaluation import Score
+from chapters.engine.figures import BASELINES, METHODS, WIDTH
 from chapters.experiments import sine_pictures
 from datasets.sinusoid import SineTasks
 
@@ -45,6 +46,12 @@ def test_fits_show_truth_support_points_and_a_line_per_number_of_steps():
             np.testing.assert_allclose(support.get_xdata(), inputs["support_x"][row, :, 0])
             np.testing.assert_allclose(support.get_ydata(), inputs["support_y"][row, :, 0])
     assert [axis.get_title() for axis in axes[0]] == ["a", "b", "c"]
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("x", "y")
+    assert figure.get_figwidth() <= WIDTH
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[:3] == ["after 0 steps", "after 1 step", "after 5 steps"]
+    assert set(names[3:]) == {"truth", "support points"}
 
 
 def test_error_by_steps_draws_a_line_or_a_level():
@@ -57,10 +64,22 @@ def test_error_by_steps_draws_a_line_or_a_level():
     np.testing.assert_allclose(ours.get_xydata(), [[0, 4.0], [5, 0.5]])
     assert set(level.get_ydata()) == {3.0}
     assert axis.get_yscale() == "log"
+    assert axis.get_xlabel() == "inner steps"
+    assert all(tick == round(tick) for tick in axis.get_xticks())
+
+
+def test_a_method_has_its_own_colour_and_baselines_are_grey():
+    score = Score(1.0, 0.1, 10, 0, "stored")
+    scores = {name: {0: score, 5: score} for name in ("GA-MAML, 10% odd", "MAML", "joint training")}
+    (axis,) = sine_pictures.error_by_steps(scores).axes
+    expected = [METHODS["GA-MAML"], METHODS["MAML"], BASELINES["joint training"][0]]
+    assert [line.get_color() for line in axis.lines] == expected
+    assert [text.get_text() for text in axis.texts] == ["1"] * 6  # few points: their values
 
 
 def test_the_learning_curve_shows_training_and_validation():
-    history = [{"step": n, "loss": 1.0 / n, "val_error": 2.0 / n} for n in (10, 20)]
+    history = [{"step": n, "loss": 1.0 / n, "val_error": 2.0 / n} for n in (10, 20, 30, 40)]
     (axis,) = sine_pictures.learning_curve(history).axes
-    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[10, 0.1], [20, 0.05]])
-    np.testing.assert_allclose(axis.lines[1].get_ydata(), [0.2, 0.1])
+    training, validation = axis.lines
+    np.testing.assert_allclose(training.get_xydata(), [[n, 1 / n] for n in (10, 20, 30, 40)])
+    np.testing.assert_allclose(validation.get_ydata(), [2 / n for n in (10, 20, 30, 40)])
