@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from chapters.engine import files
+from chapters.engine import files, processor
 from chapters.engine.configuration import FREE_ON_RESUME, RunConfig
 from chapters.engine.errors import RunError
 
@@ -46,6 +46,7 @@ class RunFolder:
         folder = cls(path, config, script, chief)
         if (path / "config.json").exists():
             folder._check_same_options()
+            folder._compare_processor()
         elif path.is_dir() and any(path.iterdir()) and chief and not config.resume:
             raise RunError(f"{path} is not empty and holds no run; choose another --run folder.")
         if chief:
@@ -74,6 +75,20 @@ class RunFolder:
             raise RunError(
                 f"Cannot resume {self.path} with other options: {'; '.join(differing)}. "
                 "Start a new run, or give the options of the old one."
+            )
+
+    def _compare_processor(self) -> None:
+        """Say when threads or oneDNN are others than at the start of the run."""
+        file = self.path / "run.json"
+        if not (self.chief and file.exists()):
+            return
+        began, now = json.loads(file.read_text()), processor.setting()
+        began = {name: began.get(name) for name in now}  # None: a run of an older version
+        if None not in began.values() and began != now:
+            print(
+                f"The run began with {processor.wording(**began)}; this continuation has "
+                f"{processor.wording(**now)}. It is as valid, but its last bits can differ from "
+                "those of an unbroken run."
             )
 
     def sub(self, name: str) -> "RunFolder":
@@ -138,6 +153,7 @@ def _circumstances(script: str, device: str) -> dict:
         "command": " ".join(["python", "-m", script, *sys.argv[1:]]),
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
         "device": device,
+        **processor.setting(),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
