@@ -37,9 +37,9 @@ TRAIN = {
         "steps": 500,
         "halve_every": 200,
         "steps_per_epoch": 50,
-        "validation_episodes": 50,
+        "validation_episodes": 15,  # of 400 images each
         "columns": "5w1s,5w5s,20w1s",
-        "test_episodes": 200,
+        "test_episodes": 60,
     },
     # The book: 20 epochs of 100 episodes, 50-way 5-shot, Adam at its default rate, a line of loss
     # and accuracy every 20 episodes.

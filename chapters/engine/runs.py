@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from chapters.engine import files
+from chapters.engine import files, processor
 from chapters.engine.configuration import FREE_ON_RESUME, RunConfig
 from chapters.engine.errors import RunError
 
@@ -47,6 +47,7 @@ class RunFolder:
         folder = cls(path, config, script, chief)
         if (path / "config.json").exists():
             folder._check_same_options()
+            folder._compare_processor()
         elif path.is_dir() and any(path.iterdir()) and chief and not config.resume:
             raise RunError(f"{path} is not empty and holds no run; choose another --run folder.")
         if chief:
@@ -92,6 +93,20 @@ class RunFolder:
         folder = self.path / "checkpoints"
         folder.mkdir(exist_ok=True)
         return files.locked(folder / ".lock", 0, busy)
+
+    def _compare_processor(self) -> None:
+        """Say when threads or oneDNN are others than at the start of the run."""
+        file = self.path / "run.json"
+        if not (self.chief and file.exists()):
+            return
+        began, now = json.loads(file.read_text(encoding="utf-8")), processor.setting()
+        began = {name: began.get(name) for name in now}  # None: a run of an older version
+        if None not in began.values() and began != now:
+            print(
+                f"The run began with {processor.wording(**began)}; this continuation has "
+                f"{processor.wording(**now)}. It is as valid, but its last bits can differ from "
+                "those of an unbroken run."
+            )
 
     def sub(self, name: str) -> "RunFolder":
         """Folder of a part of the run, such as one split of a cross-validation."""
@@ -177,6 +192,7 @@ def _circumstances(script: str, device: str) -> dict:
         "command": " ".join(["python", "-m", script, *sys.argv[1:]]),
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
         "device": device,
+        **processor.setting(),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }

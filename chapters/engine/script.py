@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from chapters.engine import processor
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
 
@@ -74,7 +75,7 @@ def _leave(sentence: str, code: int) -> None:
 
 
 def prepare(seed: int) -> str:
-    """Set up devices and seeds; returns a line that names the device.
+    """Set up devices and seeds; returns a line that names device, threads and oneDNN.
 
     Memory growth is on for every GPU, so that several programs can share one. Operations are
     deterministic: resuming must give the bits of an unbroken run.
@@ -90,6 +91,6 @@ def prepare(seed: int) -> str:
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     if not gpus:
-        return f"CPU, {os.cpu_count()} cores"
+        return f"CPU, {os.cpu_count()} cores, {processor.wording(**processor.setting())}"
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]
     return f"{len(gpus)} GPU: {', '.join(names)}"

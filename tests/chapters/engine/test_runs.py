@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from chapters.engine import figures
+from chapters.engine import figures, processor
 from chapters.engine.configuration import FREE_ON_RESUME, RunConfig, option
 from chapters.engine.errors import RunError
 from chapters.engine.runs import RunFolder
@@ -186,3 +186,17 @@ def test_options_are_complete():
     """Every option of the base class is either compared or free on resume."""
     fields = {field.name for field in dataclasses.fields(RunConfig)}
     assert set(FREE_ON_RESUME) < fields
+
+
+def test_a_continuation_with_other_threads_or_onednn_says_so(tmp_path, monkeypatch, capsys):
+    began, now = {"threads": 2, "onednn": True}, {"threads": 1, "onednn": False}
+    monkeypatch.setattr(processor, "setting", lambda: began)
+    RunFolder.open(config(tmp_path / "r"), SCRIPT)
+    saved = json.loads((tmp_path / "r/run.json").read_text())
+    assert {name: saved[name] for name in began} == began
+    RunFolder.open(config(tmp_path / "r", resume=True), SCRIPT)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(processor, "setting", lambda: now)
+    RunFolder.open(config(tmp_path / "r", resume=True), SCRIPT)
+    said = capsys.readouterr().out
+    assert "began with 2 threads, oneDNN on; this continuation has 1 thread, oneDNN off" in said
