@@ -6,6 +6,8 @@
 options: what the network sees does not depend on the way a file came in.
 """
 
+import contextlib
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -14,17 +16,32 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datasets import mfcc
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, DataNotice, tell
 from datasets.files import numeric_order, regular_file
 from datasets.splits import random_split
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none of them runs programs
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none runs programs
 SUFFIXES = {
-    "image": (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    "image": (
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".jfif",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pgm",
+        ".png",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ),
     "sound": (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
 }
 MAX_BYTES = 2**28
 MAX_PIXELS = 50_000_000
+VISIBLE = 250  # grey level above which a pixel is as good as white
 
 
 def load_folder(
@@ -63,6 +80,7 @@ def load_folder(
     }
     counts = [len(files) for files in classes.values()]
     items = [READERS[kind](file, **options) for files in classes.values() for file in files]
+    _tell_of_twins(classes, items)
     return Dataset(
         name=Path(path).resolve().name,
         items=np.stack(items),
@@ -91,7 +109,9 @@ def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
             f"{folder} has {len(classes)} class folders; expected at least 2, each with the "
             f"{kind}s of one class."
         )
-    return {entry.name: _files(entry, kind) for entry in classes}
+    found = {entry.name: _files(entry, kind) for entry in classes}
+    _tell_what_is_ignored(folder, kind, [entry for entry in _entries(folder) if entry.is_file()])
+    return found
 
 
 def read_image(
@@ -117,13 +137,13 @@ def read_image(
     if channels not in (1, 3):
         raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
     try:
-        with Image.open(regular_file(path, MAX_BYTES), formats=FORMATS) as picture:
+        with _quiet(), Image.open(regular_file(path, MAX_BYTES), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise DataError(
                     f"{path} has {picture.width} x {picture.height} pixels; at most "
                     f"{MAX_PIXELS:,} are read."
                 )
-            picture = ImageOps.exif_transpose(picture)
+            picture = _upright(path, picture)
             picture = _on_white(_eight_bit(picture)).convert("L" if channels == 1 else "RGB")
     except DataError:
         raise
@@ -133,6 +153,8 @@ def read_image(
         raise DataError(f"{path} cannot be read as a picture: {error}.") from error
     height, width = size
     pixels = np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+    if pixels.min() == pixels.max():
+        tell(f"{path} is blank: all its pixels are the same.")
     return 255 - pixels if invert else pixels
 
 
@@ -152,7 +174,11 @@ READERS = {"image": read_image, "sound": read_sound}
 def _entries(folder: Path) -> list[Path]:
     """What a folder holds apart from hidden entries, in the order of names."""
     try:
-        visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        visible = [
+            entry
+            for entry in folder.iterdir()
+            if not entry.name.startswith(".") and entry.name != "__MACOSX"
+        ]
     except OSError as error:
         raise DataError(f"{folder} cannot be listed: {error.strerror or error}.") from error
     return sorted(visible, key=lambda entry: numeric_order(entry.name))
@@ -160,16 +186,48 @@ def _entries(folder: Path) -> list[Path]:
 
 def _files(folder: Path, kind: str) -> list[Path]:
     """Files of a kind in a class folder; DataError says what else there is when there are none."""
-    files = [entry for entry in _entries(folder) if entry.is_file()]
+    entries = _entries(folder)
+    files = [entry for entry in entries if entry.is_file()]
     wanted = [file for file in files if file.suffix.lower() in SUFFIXES[kind]]
     if not wanted:
-        others = Counter(file.suffix.lower() or "no suffix" for file in files)
-        ignored = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+        deeper = [entry for entry in entries if entry.is_dir()]
+        if deeper:
+            raise DataError(
+                f"The class folder {folder} holds folders ({deeper[0].name} ...) instead of "
+                f"{kind}s: give a folder whose folders are the classes, such as that one."
+            )
         raise DataError(
-            f"The class folder {folder} holds no {kind} (ignored: {ignored or 'nothing'}); "
-            f"{kind}s end in {', '.join(SUFFIXES[kind])}."
+            f"The class folder {folder} holds no {kind} (ignored: {_by_suffix(files) or 'nothing'})"
+            f"; {kind}s end in {', '.join(SUFFIXES[kind])}."
         )
+    others = [entry for entry in entries if entry not in set(wanted)]
+    _tell_what_is_ignored(folder, kind, others)
     return wanted
+
+
+def _tell_what_is_ignored(folder: Path, kind: str, others: list[Path]) -> None:
+    """Count what lies beside the files that are read."""
+    if others:
+        tell(f"{folder}: {_by_suffix(others)} ignored; {kind}s end in {', '.join(SUFFIXES[kind])}.")
+
+
+def _by_suffix(entries: list[Path]) -> str:
+    """``9 .heic, 1 folder``"""
+    kinds = Counter(
+        "folder" if entry.is_dir() else entry.suffix.lower() or "without suffix"
+        for entry in entries
+    )
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+
+
+def _tell_of_twins(classes: dict[str, list[Path]], items: list[np.ndarray]) -> None:
+    """The same content in two classes: one of them is wrong, and a test on it means nothing."""
+    first: dict[bytes, tuple[str, Path]] = {}
+    files = [(name, file) for name, group in classes.items() for file in group]
+    for (name, file), item in zip(files, items, strict=True):
+        other, twin = first.setdefault(item.tobytes(), (name, file))
+        if other != name:
+            tell(f"{file} is the same as {twin}, which is of another class.")
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
@@ -184,10 +242,35 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray((pixels // 257).astype(np.uint8))
 
 
+@contextlib.contextmanager
+def _quiet():
+    """Without the decoders' own warnings; what matters is told by this project."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", DataNotice)
+        yield
+
+
+def _upright(path, picture: Image.Image) -> Image.Image:
+    """Turned as its EXIF block says; a broken block says nothing, and the pixels are sound."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        tell(f"{path} has an EXIF block that cannot be read; the picture is taken as upright.")
+        return picture
+
+
 def _on_white(picture: Image.Image) -> Image.Image:
-    """Transparent parts become white, so that drawings without a background are black on white."""
+    """Transparent parts become white, so that drawings without a background are black on white.
+
+    A drawing in white on nothing would vanish there; it is drawn in black, as its outline says.
+    """
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture)
+    drawn = Image.alpha_composite(paper, picture)
+    outline = picture.getchannel("A")
+    if drawn.convert("L").getextrema()[0] > VISIBLE and outline.getextrema()[0] < VISIBLE:
+        return ImageOps.invert(outline)
+    return drawn

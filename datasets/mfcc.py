@@ -5,18 +5,22 @@
 librosa does the signal processing and is imported when first needed: it takes seconds.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from datasets.errors import DataError
+from datasets.errors import DataError, tell
 from datasets.files import regular_file
 
 MAX_BYTES = 2**29
 MAX_SAMPLES = 2**27  # over all channels; a header can announce any number
 MAX_SECONDS = 600
 RATES = (1_000, 768_000)  # Hz; a header that says otherwise is broken
+PIECE = 2**16  # samples read at a time where their number is not known
+SILENCE, SHORTEST = 1e-5, 0.01  # of full scale (below the last bit of 16), seconds
+HEAD = 4096  # bytes in which a WAV header ends
 MAX_AMPLITUDE = 1e6  # full scale is 1; beyond this, powers leave the range of float32
 
 
@@ -40,20 +44,65 @@ def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
 
     try:
         regular_file(path, MAX_BYTES)
-        with soundfile.SoundFile(path) as sound:
+        with warnings.catch_warnings(), soundfile.SoundFile(path) as sound:
+            warnings.simplefilter("ignore")  # of the decoders; what matters is told below
             _check_header(sound, path)
-            audio, _ = librosa.load(sound, sr=sample_rate, mono=True)  # [sample]
+            channels, rate = _samples(sound), sound.samplerate  # [sample, channel]
     except (OSError, TypeError, soundfile.SoundFileError, librosa.ParameterError) as error:
         # TypeError: a name such as x.raw, for which soundfile wants to be told the format.
         reason = getattr(error, "error_string", str(error)) or "no known format"
         raise DataError(f"{path} cannot be read as a sound: {reason.rstrip('.')}.") from error
-    if audio.size == 0:
+    if channels.size == 0:
         raise DataError(f"{path} holds no samples; expected a sound.")
-    if not np.abs(audio).max() <= MAX_AMPLITUDE:  # written so that NaN fails as well
+    if not np.abs(channels).max() <= MAX_AMPLITUDE:  # written so that NaN fails as well
         raise DataError(
             f"{path} has samples that are not finite or far above full scale; expected -1 to 1."
         )
+    audio = _mono(path, channels)  # [sample]
+    _tell_what_is_missing(path, audio, rate)
+    return librosa.resample(audio, orig_sr=rate, target_sr=sample_rate, res_type="soxr_hq")
+
+
+def _samples(sound) -> np.ndarray:
+    """All samples [sample, channel]; in pieces where nobody knows how many there are."""
+    if sound.seekable():
+        return sound.read(dtype="float32", always_2d=True)
+    pieces = []
+    while len(piece := sound.read(PIECE, dtype="float32", always_2d=True)):
+        pieces.append(piece)
+        if sum(map(len, pieces)) * sound.channels > MAX_SAMPLES:
+            raise DataError(f"{sound.name} has more than {MAX_SAMPLES:,} samples, so cut it.")
+    return np.concatenate(pieces) if pieces else np.zeros([0, sound.channels], np.float32)
+
+
+def _mono(path, channels: np.ndarray) -> np.ndarray:
+    """Mean of the channels; the first one where they cancel each other: [sample]."""
+    import librosa
+
+    audio = librosa.to_mono(channels.T)
+    if np.abs(audio).max() < 1e-3 * np.abs(channels).max():
+        tell(f"{path} has channels that cancel each other; the first one is used alone.")
+        return np.ascontiguousarray(channels[:, 0])
     return audio
+
+
+def _tell_what_is_missing(path, audio: np.ndarray, rate: int) -> None:
+    """Silence, next to nothing, or a file that was cut in the middle of its data."""
+    if not np.abs(audio).max() > SILENCE:
+        tell(f"{path} is silent.")
+    elif len(audio) < SHORTEST * rate:
+        tell(f"{path} lasts {1000 * len(audio) / rate:.3g} ms; that is hardly a sound.")
+    with Path(path).open("rb") as file:
+        head = file.read(HEAD)
+    start = head.find(b"data")
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE" and start > 0:
+        announced = int.from_bytes(head[start + 4 : start + 8], "little")
+        there = Path(path).stat().st_size - start - 8
+        if there < announced < 2**31:  # larger numbers mean "unknown" to programs that stream
+            tell(
+                f"{path} is cut: its header announces {announced:,} bytes of sound, {there:,} are "
+                "there."
+            )
 
 
 def mfcc(
@@ -144,6 +193,10 @@ def read_sound(
     features = mfcc(
         audio, sample_rate, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels
     )
+    longest = frames * hop_length / sample_rate
+    if len(audio) > frames * hop_length:
+        seconds = len(audio) / sample_rate
+        tell(f"{path} lasts {seconds:.1f} s; only its first {longest:.1f} s are used.")
     return fit_length(features, frames)
 
 

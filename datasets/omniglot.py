@@ -7,8 +7,10 @@ grey before they are shrunk, since shrinking one-bit pixels drops strokes (errat
 import contextlib
 import hashlib
 import io
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +20,13 @@ from PIL import Image
 from datasets import home, remote, sources
 from datasets.dataset import Dataset
 from datasets.errors import DataError
+from datasets.files import read_bytes
 
 PARTS = ("images_background", "images_evaluation")
 DRAWINGS = 20  # drawings of each character, one per person
 VALIDATION_ALPHABETS = ("Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)")
 FIRST_TEST_CHARACTER = ("Gurmukhi", 42)
+MAX_IMAGE, MAX_UNPACKED = 2**20, 2**28  # bytes of a drawing, and of all of an archive
 MEMBER = re.compile(r"(images_\w+)/([^/]+)/character(\d+)/(\d+)_(\d+)\.png$")
 
 
@@ -104,22 +108,39 @@ def read_set(folder: Path, size: int = 28) -> tuple[np.ndarray, list[str], np.nd
         DataError: a part is missing, a character has not 20 drawings, an image is unreadable.
     """
     cached = home.cache_folder() / "arrays" / f"omniglot-{size}-{_fingerprint(folder)}.npz"
-    if cached.exists():
-        with np.load(cached, allow_pickle=False) as saved:
-            return saved["items"], saved["names"].tolist(), saved["part"]
-    items, names, part = _read_images(folder, size)
-    _save(cached, items=items, names=np.array(names), part=part)
-    return items, names, part
+    found = _load_cache(cached, size)
+    if found is None:
+        found = _read_images(folder, size)
+        items, names, part = found
+        _save(cached, items=items, names=np.array(names), part=part)
+    return found
+
+
+def _load_cache(path: Path, size: int):
+    """What ``read_set`` returns, from its cache; None when that is absent or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            items, names, part = (saved[name] for name in ("items", "names", "part"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    whole = items.shape == (len(names), DRAWINGS, size, size) and items.dtype == np.uint8
+    return (items, names.tolist(), part) if whole and part.shape == (len(names),) else None
 
 
 def _read_images(folder: Path, size: int):
     drawings: dict[tuple[int, str], dict[int, np.ndarray]] = {}
-    for member, read in _members(folder):
+    for member, content in _members(folder):
         match = MEMBER.search(member)
         if match is None:
             continue
         key = PARTS.index(match[1]), f"{match[2]}/character{int(match[3]):02d}"
-        drawings.setdefault(key, {})[int(match[5])] = _shrink(member, read(), size)
+        by_person = drawings.setdefault(key, {})
+        if int(match[5]) in by_person:  # as of character1 beside character01
+            raise DataError(
+                f"{folder} has drawing {int(match[5])} of {key[1]} twice, the second time as "
+                f"{member}; keep one of them."
+            )
+        by_person[int(match[5])] = _shrink(member, content, size)
     for (_, name), by_person in drawings.items():
         if len(by_person) != DRAWINGS:
             raise DataError(
@@ -136,20 +157,15 @@ def _read_images(folder: Path, size: int):
     return items, [name for _, name in keys], np.array([part for part, _ in keys])
 
 
-def _members(folder: Path) -> Iterator[tuple[str, object]]:
-    """Name and reader of every image of both parts."""
+def _members(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every image of both parts."""
     for part in PARTS:
         archive = folder / f"{part}.zip"
         if (folder / part).is_dir():
             for path in sorted((folder / part).glob("*/*/*.png")):
-                yield path.relative_to(folder).as_posix(), path.read_bytes
+                yield path.relative_to(folder).as_posix(), read_bytes(path, MAX_IMAGE)
         elif archive.exists():
-            try:
-                with zipfile.ZipFile(archive) as opened:
-                    for name in sorted(opened.namelist()):
-                        yield name, lambda name=name, opened=opened: opened.read(name)
-            except zipfile.BadZipFile as error:
-                raise DataError(f"{archive} is not a readable zip file ({error}).") from error
+            yield from remote.zip_members(archive, ".png", MAX_UNPACKED)
 
 
 def _shrink(name: str, content: bytes, size: int) -> np.ndarray:
@@ -184,3 +200,5 @@ def _save(path: Path, **arrays) -> None:
         part.open("wb") as file,  # given a name, savez would add a suffix to it
     ):
         np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())

@@ -11,13 +11,16 @@ import hashlib
 import http.client
 import os
 import posixpath
+import queue
 import shutil
 import stat
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,6 +69,8 @@ class Patience:
 
 
 PATIENCE = Patience()
+HEADERS = 3.0  # times the silence that a server may take for its headers
+PROBATION, SLOWEST = 60.0, 1000.0  # seconds after which a rate counts, and bytes per second
 LOCK_WAIT = 900.0  # seconds to wait for another run that is fetching the same thing
 
 
@@ -212,7 +217,7 @@ def _chunks(file: RemoteFile, silence: float, deadline: float) -> Iterator[bytes
     """The bytes of the body. Every network error leaves as a passing fault or a DataError."""
     request = urllib.request.Request(file.url, headers={"User-Agent": "metazoo"})
     try:
-        with _opener().open(request, timeout=silence) as response:
+        with _answer(request, silence, deadline) as response:
             yield from _body(file, response, deadline)
     except urllib.error.HTTPError as error:
         reason = f"the server answered {error.code} {error.reason}".replace("\n", " ")
@@ -223,11 +228,39 @@ def _chunks(file: RemoteFile, silence: float, deadline: float) -> Iterator[bytes
         raise _PassingFault(f"no connection ({error.reason})") from error
     except TimeoutError as error:
         raise _PassingFault(f"the server was silent for {silence:g} s") from error
+    except ValueError as error:  # of a redirect
+        raise DataError(f"{file.url} leads to an address that is none ({error}).") from error
     except (http.client.HTTPException, OSError) as error:
         raise _PassingFault(f"the connection broke ({error!r})") from error
 
 
+def _answer(request, silence: float, deadline: float):
+    """The response with its headers, which may not trickle in for ever.
+
+    The limit of a socket is for each read: a byte now and then, or "100 Continue" again and again,
+    would never reach it. So a thread waits for the headers, and is left behind when it is too late.
+    """
+    answers = queue.SimpleQueue()
+
+    def ask():
+        try:
+            answers.put((_opener().open(request, timeout=silence), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=ask, daemon=True).start()
+    limit = max(min(HEADERS * silence, deadline - time.monotonic()), 0.0)
+    try:
+        response, error = answers.get(timeout=limit)
+    except queue.Empty:
+        raise _PassingFault(f"no complete header in {limit:.3g} s") from None
+    if error is not None:
+        raise error
+    return response
+
+
 def _body(file: RemoteFile, response, deadline: float) -> Iterator[bytes]:
+    began = time.monotonic()
     length = response.length or 0  # 0 where the server does not say
     if length > file.max_bytes:
         raise DataError(f"{file.url} is {length} bytes; at most {file.max_bytes} are accepted.")
@@ -243,7 +276,9 @@ def _body(file: RemoteFile, response, deadline: float) -> Iterator[bytes]:
         if received > file.max_bytes:
             raise DataError(f"{file.url} sends more than the {file.max_bytes} bytes accepted.")
         yield chunk
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        slow = now - began > PROBATION and received / (now - began) < SLOWEST
+        if slow or now > deadline:
             raise DataError(f"{file.url} is too slow: {received} bytes so far, given up.")
     if received < length:  # with chunked transfer the library itself notices the cut
         raise _PassingFault(f"cut off after {received} of {length} bytes")
@@ -275,7 +310,10 @@ def digest(path: str | Path, suffix: str = "", max_bytes: int = 1 << 30) -> str:
         if not path.is_dir() and not zipfile.is_zipfile(path):
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        members = _in_folder(path, suffix) if path.is_dir() else _in_zip(path, suffix, max_bytes)
+        if path.is_dir():
+            members = _in_folder(path, suffix)
+        else:
+            members = zip_members(path, suffix, max_bytes, whole_names=False)
         for name, content in members:
             sha.update(f"{name}\0{len(content)}\0".encode())
             sha.update(content)
@@ -308,7 +346,7 @@ def extract(archive: str | Path, folder: str | Path, suffix: str, max_bytes: int
     """
     folder = Path(folder)
     with part_of(folder) as part:
-        for name, content in _in_zip(Path(archive), suffix, max_bytes):
+        for name, content in zip_members(Path(archive), suffix, max_bytes, whole_names=False):
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).write_bytes(content)
     return folder
@@ -321,8 +359,23 @@ def _in_folder(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
         yield name, (path / member).read_bytes()
 
 
-def _in_zip(path: Path, suffix: str, max_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """As ``_in_folder``, out of an archive; an unsafe or too large one gives nothing at all."""
+def zip_members(
+    path: Path, suffix: str, max_bytes: int, whole_names: bool = True
+) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the wanted members, in order of the names.
+
+    An unsafe or too large archive, or one that holds a name twice, gives nothing at all.
+
+    Args:
+        path: a zip archive.
+        suffix: ending of the members that count.
+        max_bytes: of all members unpacked.
+        whole_names: names as the archive has them, otherwise from the deepest folder that holds
+            all wanted members.
+
+    Raises:
+        DataError: unsafe, damaged or encrypted archive, or no such member.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -335,8 +388,12 @@ def _in_zip(path: Path, suffix: str, max_bytes: int) -> Iterator[tuple[str, byte
                 raise DataError(
                     f"{path} unpacks to {unpacked} bytes; at most {max_bytes} are accepted."
                 )
-            for name, member in _wanted([info.filename for info in infos], suffix, path):
-                yield name, archive.read(member)
+            names = Counter(info.filename for info in infos)
+            twice = [name for name, count in names.items() if count > 1]
+            if twice:
+                raise DataError(f"{path} holds {twice[0]!r} twice; it is not the published file.")
+            for name, member in _wanted(names, suffix, path):
+                yield member if whole_names else name, archive.read(member)
     except DataError:
         raise
     except Exception as error:  # zipfile meets damage with a dozen different exceptions

@@ -3,11 +3,12 @@
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
 from chapters.engine import processor
 from chapters.engine.errors import RunError
-from datasets.errors import DataError
+from datasets.errors import DataError, DataNotice
 
 FILE_ERRORS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -50,10 +51,25 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
 
 
 def print_anything() -> None:
-    """Let letters that a console does not know be printed by their number, not end the program."""
+    """Let letters that a console does not know be printed by their number, not end the program.
+
+    What data readers have to tell is printed as a line.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not where a test has put another one
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show
+
+
+SHOW_WARNING = warnings.showwarning
+
+
+def _show(message, category, *where, **options) -> None:
+    """``note: ...`` for what readers tell, Python's own form for all else."""
+    if issubclass(category, DataNotice):
+        print(f"note: {message}", file=sys.stderr, flush=True)
+    else:
+        SHOW_WARNING(message, category, *where, **options)
 
 
 def _out_of_memory(error: Exception) -> bool:

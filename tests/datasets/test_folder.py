@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from datasets import folder as module
-from datasets.errors import DataError
-from datasets.folder import load_folder, read_image, read_sound
+from datasets.errors import DataError, DataNotice
+from datasets.folder import class_files, load_folder, read_image, read_sound
 
 SIZE = (6, 8)  # height, width
 
@@ -125,7 +125,7 @@ def test_invert_makes_ink_high(picture_file):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "is not a picture (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)"),
+        (b"", "is not a picture (AVIF, BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)"),
         (b"<html>", "is not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not a picture"),
         (encoded(flat("L", 1))[:45], "cannot be read as a picture"),
@@ -284,7 +284,7 @@ def test_a_class_without_files_is_named_and_what_it_holds_is_counted(tmp_path):
         load_folder(path)
     for name in ("1.txt", "2.TXT", "x.db", "readme", ".hidden.png"):
         (path / "b" / name).write_bytes(b"")
-    with pytest.raises(DataError, match=r"ignored: 1 \.db, 2 \.txt, 1 no suffix"):
+    with pytest.raises(DataError, match=r"ignored: 1 \.db, 2 \.txt, 1 without suffix"):
         load_folder(path)
     with pytest.raises(DataError, match=r"a holds no sound \(ignored: 3 \.png\); sounds end in"):
         load_folder(path, "sound")
@@ -328,3 +328,88 @@ def test_importing_the_readers_loads_neither_tensorflow_nor_librosa():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+# What is read carries what the person put in, or one sentence says what was lost.
+
+
+def png(path, pixels, mode=None):
+    """Write pixels as a PNG and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8), mode).save(path)
+    return path
+
+
+def noise(seed, shape=(8, 8)):
+    return np.random.default_rng(seed).integers(0, 256, shape)
+
+
+def test_files_that_are_left_out_are_counted_by_kind(tmp_path):
+    png(tmp_path / "a/1.png", noise(1)), png(tmp_path / "b/1.png", noise(2))
+    for number in range(9):
+        (tmp_path / f"a/{number}.heic").write_bytes(b"x")
+    (tmp_path / "a/more").mkdir()
+    (tmp_path / "README.md").write_text("mine", encoding="utf-8")
+    with pytest.warns(DataNotice) as told:
+        classes = class_files(tmp_path)
+    assert [len(files) for files in classes.values()] == [1, 1]
+    said = [str(notice.message) for notice in told]
+    assert any(f"{tmp_path / 'a'}: 9 .heic, 1 folder ignored; images end in" in s for s in said)
+    assert any(f"{tmp_path}: 1 .md ignored" in s for s in said)
+
+
+@pytest.mark.parametrize("name", ["x.jfif", "x.pbm", "x.avif"])
+def test_more_endings_of_pictures_are_read(tmp_path, name):
+    kind = {"x.jfif": "JPEG", "x.pbm": "PPM", "x.avif": "AVIF"}[name]
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        picture = Image.fromarray(noise(3).astype(np.uint8))
+        (picture.convert("1") if kind == "PPM" else picture).save(tmp_path / folder / name, kind)
+    assert load_folder(tmp_path, size=(8, 8)).items.std() > 0
+
+
+def test_folders_in_folders_are_explained_and_clutter_is_no_class(tmp_path):
+    png(tmp_path / "Latin/character01/1.png", noise(1))
+    png(tmp_path / "Greek/character01/1.png", noise(2))
+    with pytest.raises(
+        DataError, match=r"Greek holds folders \(character01 ...\) instead of images"
+    ):
+        class_files(tmp_path)
+    (tmp_path / "Latin/__MACOSX").mkdir()
+    png(tmp_path / "Latin/character02/1.png", noise(3))
+    assert list(class_files(tmp_path / "Latin")) == ["character01", "character02"]
+
+
+def test_white_ink_on_nothing_is_a_drawing_not_a_blank(tmp_path):
+    ink = np.zeros([8, 8], np.uint8)
+    ink[2:6, 3] = 255
+    white = np.stack([np.full_like(ink, 255)] * 3 + [ink], axis=-1)
+    black = np.stack([np.zeros_like(ink)] * 3 + [ink], axis=-1)
+    found = read_image(png(tmp_path / "white.png", white), (8, 8))
+    np.testing.assert_array_equal(found, 255 - ink)
+    np.testing.assert_array_equal(read_image(png(tmp_path / "black.png", black), (8, 8)), found)
+
+
+def test_a_blank_picture_is_told(tmp_path):
+    with pytest.warns(DataNotice, match=r"1\.png is blank: all its pixels are the same"):
+        read_image(png(tmp_path / "1.png", np.full([8, 8], 7)), (8, 8))
+
+
+def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path, monkeypatch):
+    path = png(tmp_path / "1.png", noise(1))
+    monkeypatch.setattr(ImageOps, "exif_transpose", lambda picture: 1 / 0)
+    with pytest.warns(DataNotice, match="EXIF block that cannot be read"):
+        assert read_image(path, (8, 8)).std() > 0
+
+
+def test_the_decoders_own_warnings_are_not_shown(tmp_path, monkeypatch, recwarn):
+    path = png(tmp_path / "1.png", noise(1, (40, 40)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # the decoder would warn of a bomb
+    read_image(path, (8, 8))
+    assert not recwarn.list
+
+
+def test_the_same_picture_in_two_classes_is_told(tmp_path):
+    png(tmp_path / "a/1.png", noise(1)), png(tmp_path / "b/2.png", noise(1))
+    with pytest.warns(DataNotice, match=r"2\.png is the same as .*1\.png, which is of"):
+        load_folder(tmp_path, size=(8, 8))

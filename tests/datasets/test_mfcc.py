@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets import sources
-from datasets.errors import DataError
+from datasets.errors import DataError, DataNotice
 from datasets.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
 
 RATE = 16_000
@@ -312,3 +312,40 @@ def test_fuzz_mutated_wav_files(sound_file, data):
 )
 def test_fuzz_arbitrary_bytes(sound_file, content):
     array_or_data_error(sound_file(content))
+
+
+# What is lost is told.
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (wav(np.zeros(RATE)), "is silent"),
+        (wav(noise(1)[:1]), "lasts 0.0625 ms; that is hardly a sound"),
+        (wav(noise(1))[:10_000], "is cut: its header announces 32,000 bytes of sound, 9,956 are"),
+        (wav(np.outer(noise(1), [1, -1])), "channels that cancel each other; the first one is"),
+        (wav(noise(15)), "lasts 15.0 s; only its first 12.8 s are used"),
+    ],
+)
+def test_what_is_missing_in_a_sound_is_told(sound_file, content, told):
+    with pytest.warns(DataNotice, match=told):
+        features, _ = read_sound(sound_file(content))
+    assert np.isfinite(features).all()
+
+
+def test_channels_that_cancel_leave_the_first_one(sound_file):
+    audio = noise(0.5)
+    found = load_audio(sound_file(wav(np.outer(audio, [1, -1]), subtype="FLOAT")), RATE)
+    np.testing.assert_allclose(found, audio, atol=1e-6)
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_16", "ULAW", "IMA_ADPCM"])
+def test_packed_sounds_that_the_decoder_knows_are_read(sound_file, subtype, recwarn):
+    kind = "AU" if subtype == "G721_32" else "WAV"
+    if not soundfile.check_format(kind, subtype):
+        pytest.skip(f"this libsndfile cannot write {subtype}")
+    content = io.BytesIO()
+    soundfile.write(content, tone(440, 0.5, RATE), RATE, format=kind, subtype=subtype)
+    audio = load_audio(sound_file(content.getvalue()), RATE)
+    assert power_near(audio, RATE, 440) > 0.5 * np.sum(np.abs(np.fft.rfft(audio)) ** 2) / 4
+    assert not recwarn.list

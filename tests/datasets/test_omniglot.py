@@ -1,5 +1,7 @@
 """Omniglot: reader, polarity, cache, and the Vinyals split from its rule."""
 
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -143,3 +145,87 @@ def omniglot_data():
         return omniglot.load(offline=True)
     except DataError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "other"])
+def test_a_damaged_cache_is_made_again(tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("METAZOO_CACHE", str(tmp_path / "cache"))
+    write_tiny(tmp_path / "data")
+    first = omniglot.read_set(tmp_path / "data")
+    (cached,) = (home.cache_folder() / "arrays").glob("*.npz")
+    content = bytearray(cached.read_bytes())
+    if damage == "other":
+        np.savez(cached, items=np.zeros(3), names=np.array(["a"]), part=np.zeros(1))
+    else:
+        content[2000] ^= 0xFF
+        kept = {"empty": b"", "cut": content[: len(content) // 2], "flipped": content}[damage]
+        cached.write_bytes(bytes(kept))
+    second = omniglot.read_set(tmp_path / "data")
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[1] == second[1]
+    assert omniglot._load_cache(cached, 28) is not None  # made again
+
+
+def zipped(folder: Path, change=None) -> Path:
+    """The tiny set as two archives; ``change`` gets the first one's writer."""
+    write_tiny(folder / "folders")
+    target = folder / "zips"
+    target.mkdir()
+    for part in omniglot.PARTS:
+        with zipfile.ZipFile(target / f"{part}.zip", "w") as archive:
+            for path in (folder / "folders" / part).rglob("*.png"):
+                archive.write(path, path.relative_to(folder / "folders"))
+            if change and part == omniglot.PARTS[0]:
+                change(archive)
+    return target
+
+
+def with_byte(folder: Path, offset: int, value: bytes, mark: bytes) -> Path:
+    """Change bytes after the first ``mark`` of the first archive."""
+    target = zipped(folder)
+    path = target / f"{omniglot.PARTS[0]}.zip"
+    content = bytearray(path.read_bytes())
+    at = content.index(mark) + offset
+    content[at : at + len(value)] = value
+    path.write_bytes(content)
+    return target
+
+
+CENTRAL = b"PK\x01\x02"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda f: with_byte(f, 16, b"\0\0\0\1", CENTRAL), "cannot be unpacked"),  # CRC
+        (lambda f: with_byte(f, 8, b"\1", CENTRAL), "cannot be unpacked"),  # encrypted
+        (lambda f: with_byte(f, 10, b"\x63", CENTRAL), "cannot be unpacked"),  # unknown method
+        (lambda f: with_byte(f, 24, b"\0\0\0\x40", CENTRAL), "at most"),  # 1 GB
+        (lambda f: zipped(f, lambda a: a.writestr("../x.png", b"x")), "named outside the folder"),
+        (lambda f: zipped(f, lambda a: a.writestr(a.namelist()[0], b"x")), "twice"),
+    ],
+)
+def test_a_damaged_or_odd_archive_is_one_sentence(tmp_path, make, sentence):
+    with pytest.raises(DataError, match=sentence) as caught:
+        omniglot.read_set(make(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", ["folder", "link", "fifo"])
+def test_an_odd_file_in_a_folder_is_one_sentence(tmp_path, odd):
+    write_tiny(tmp_path)
+    path = tmp_path / "images_evaluation/Zz/character02/0002_20.png"
+    path.unlink()
+    {"folder": path.mkdir, "link": lambda: path.symlink_to("nowhere"),
+     "fifo": lambda: os.mkfifo(path)}[odd]()  # fmt: skip
+    with pytest.raises(DataError, match="0002_20.png is (a folder or device|missing)"):
+        omniglot.read_set(tmp_path)
+
+
+def test_a_character_under_two_names_is_told(tmp_path):
+    write_tiny(tmp_path)
+    place = tmp_path / "images_background/Aa"
+    shutil.copytree(place / "character01", place / "character1")
+    with pytest.raises(DataError, match="drawing 1 of Aa/character01 twice"):
+        omniglot.read_set(tmp_path)

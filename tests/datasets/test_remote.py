@@ -557,3 +557,57 @@ def test_a_part_keeps_nobody_from_reading(server, tmp_path):
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_headers_that_trickle_in_are_given_up(server, tmp_path):
+    """No byte is late, but the header never ends."""
+
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\n")
+        number = 0
+        while not server.released.wait(0.02):
+            number += 1
+            handler.wfile.write(f"X-{number}: x\r\n".encode())
+
+    start = time.monotonic()
+    patience = Patience(silence=0.1, total=5.0, tries=1)
+    refused(server, tmp_path, answer, "no complete header in 0.3 s", patience=patience)
+    assert time.monotonic() - start < 3
+
+
+def test_continue_for_ever_is_given_up(server, tmp_path):
+    def answer(handler):
+        while not server.released.wait(0.01):
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    patience = Patience(silence=0.1, total=5.0, tries=1)
+    refused(server, tmp_path, answer, "no complete header", patience=patience)
+
+
+def test_a_rate_below_the_floor_is_given_up_before_the_time_is(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, "PROBATION", 0.1)
+
+    def answer(handler):
+        send(handler, b"", len(BODY))
+        for byte in itertools.cycle(BODY):
+            if server.released.wait(0.02):
+                return
+            handler.wfile.write(bytes([byte]))
+
+    start = time.monotonic()
+    refused(server, tmp_path, answer, "too slow", patience=Patience(silence=1, total=60))
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://127.0.0.1:port/x", "http:///", "//"])
+def test_a_redirect_to_a_malformed_address_is_one_sentence(server, tmp_path, address):
+    refused(server, tmp_path, redirect(address), "", patience=QUICK)
+
+
+def test_a_download_is_on_the_disk_before_it_has_its_name(server, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "file.bin").exists()))
+    server.routes["/file.bin"] = data(BODY)
+    remote.fetch(RemoteFile("file.bin", server.url("/file.bin"), 10**6, SHA), tmp_path)
+    assert synced == [False]
+    assert (tmp_path / "file.bin").read_bytes() == BODY

@@ -68,9 +68,9 @@ def test_files_are_named_and_coded_as_published(small):
 @pytest.mark.skipif(not sources.find("omniglot"), reason="needs omniglot: set METAZOO_DATA")
 def test_the_published_files_are_named_and_coded_so():
     members = omniglot._members(sources.find("omniglot"))
-    name, read = next((name, read) for name, read in members if name.endswith(".png"))
+    name, content = next((name, read) for name, content in members if name.endswith(".png"))
     assert omniglot.MEMBER.search(name)
-    assert coding(read()) == ("PNG", "1", (105, 105))
+    assert coding(content) == ("PNG", "1", (105, 105))
 
 
 def coding(content):

@@ -14,6 +14,7 @@ from chapters.ch02_siamese import identify, train_audio, train_faces
 from chapters.ch02_siamese.presets import AUDIO, FACES
 from chapters.engine import script
 from datasets.pgm import write_pgm
+from tests.chapters.presets import each
 
 TINY_FACES = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2",
               "--dim", "16"]  # fmt: skip
@@ -213,7 +214,7 @@ def test_missing_data_end_in_one_sentence(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", FACES)
+@pytest.mark.parametrize("preset", each(FACES, ("book",)))  # quick is run above
 def test_every_face_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
     options = [*TINY_FACES, "--sample-size", "160"] if preset == "book" else TINY_FACES
     train_faces.main(["--preset", preset, *options, "--run", str(tmp_path / "run")])
@@ -224,7 +225,7 @@ def test_every_face_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", AUDIO)
+@pytest.mark.parametrize("preset", each(AUDIO, ("book",)))
 def test_every_audio_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
     train_audio.main(["--preset", preset, *TINY_AUDIO, "--run", str(tmp_path / "run")])
     assert "length of the clip" in capsys.readouterr().out

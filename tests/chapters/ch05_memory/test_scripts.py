@@ -12,6 +12,7 @@ from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, NTMConfig
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
 from datasets.sequences import CopyTask
+from tests.chapters.presets import each
 
 TINY = [
     "--rnn-size", "4", "--memory-size", "8", "--memory-vector-dim", "3", "--batch", "2",
@@ -148,7 +149,7 @@ def test_an_exported_learner_takes_episodes_of_every_length(mann_run):
         assert found.shape == (query, 3)
 
 
-@pytest.mark.parametrize("preset", NTM)
+@pytest.mark.parametrize("preset", each(NTM, ("book", "repeat_copy", "recall", "paper_lstm")))
 def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, capsys):
     tiny = [*TINY_NTM, "--test-repeats", "2", "--max-repeats", "2", "--seeds", "1"]
     train_ntm.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])
@@ -157,7 +158,7 @@ def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, cap
     assert ("Output after training" in shown) == (preset == "book")
 
 
-@pytest.mark.parametrize("preset", MANN)
+@pytest.mark.parametrize("preset", each(MANN, ("lstm", "feed_forward", "strings")))
 def test_every_preset_of_the_presentations_runs(preset, in_short, tmp_path, capsys):
     tiny = [*TINY_MANN, "--length", "12"]
     train_mann.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])

@@ -17,6 +17,7 @@ from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
 from chapters.experiments import adaptation, sine
 from tests.chapters.experiments.test_images import write_folder
+from tests.chapters.presets import each
 
 TINY_IMAGES = [
     "--data", "strokes", "--image-size", "16", "--filters", "2", "--way", "3", "--shot", "1",
@@ -178,7 +179,7 @@ def test_every_preset_for_images_runs(preset, images_run, in_short, tmp_path, ca
         assert results(tmp_path) == results(images_run[0])
 
 
-@pytest.mark.parametrize("preset", SINE)
+@pytest.mark.parametrize("preset", each(SINE, ("quick", "caml", "blog")))
 def test_every_preset_for_curves_runs(preset, in_short, tmp_path, capsys):
     train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(tmp_path)])
     assert "curves never seen" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from chapters.ch07_meta_sgd_reptile import networks, reptile, train_omniglot, tr
 from chapters.ch07_meta_sgd_reptile.presets import OMNIGLOT, SCRIPTS, SINE, TOY
 from chapters.engine import configuration, script
 from chapters.experiments import adaptation, sine
+from tests.chapters.presets import each
 
 ALWAYS = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
 TINY = ["--steps", "2", "--steps-per-epoch", "1", "--steps-per-call", "1"]
@@ -22,12 +23,6 @@ TINY_IMAGES = [
     *TINY, "--data", "strokes", "--filters", "2", "--tasks", "1", "--inner-steps", "1",
     "--test-steps", "1", "--test-query", "1", "--validation-episodes", "2", "--test-episodes", "2",
 ]  # fmt: skip
-
-
-def each(presets, quick):
-    """Presets as parameters; those not in ``quick`` differ from them in numbers only: slow."""
-    marks = {name: () if name in quick else pytest.mark.slow for name in presets}
-    return [pytest.param(name, marks=mark) for name, mark in marks.items()]
 
 
 def files(folder):
@@ -69,7 +64,7 @@ def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, mo
     assert all(row["published"] is None for row in rows)  # the papers saw no generated characters
 
 
-@pytest.mark.parametrize("preset", TOY)
+@pytest.mark.parametrize("preset", each(TOY, ("quick",)))
 def test_every_toy_preset_prints_the_lines_of_the_book(preset, tmp_path, capsys):
     budget = ["--steps", "2", "--steps-per-epoch", "1", "--test-tasks", "100"]
     train_toy.main(["--preset", preset, *budget, "--shown-steps", "0,1", "--run", str(tmp_path)])

@@ -13,8 +13,11 @@ from chapters.ch08_gradient_agreement.outliers import Outliers
 from chapters.ch08_gradient_agreement.presets import OMNIGLOT, SINE, TOY
 from chapters.engine import script
 from chapters.experiments import adaptation, sine
+from tests.chapters.presets import each
 
 FILES = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
+# The others repeat these with and without odd tasks.
+FAST = ("quick", "maml_outliers", "ga_reptile")
 WEIGHTS = {"weights_over_training.png", "weights_of_batch.png"}
 TINY = ["--steps", "2", "--steps-per-epoch", "1", "--steps-per-call", "1"]
 TINY_SINE = [
@@ -51,7 +54,7 @@ def sine_runs(tmp_path_factory):
         patch.setattr(
             Outliers, "__call__", lambda self, i: spoiled.append(self.sampler) or spoil(self, i)
         )
-        for preset in SINE:
+        for preset in FAST:
             folder, printed = tmp_path_factory.mktemp(preset), io.StringIO()
             with contextlib.redirect_stdout(printed):
                 train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(folder)])
@@ -59,7 +62,7 @@ def sine_runs(tmp_path_factory):
     return runs, spoiled
 
 
-@pytest.mark.parametrize("preset", SINE)
+@pytest.mark.parametrize("preset", FAST)
 def test_every_sine_preset_runs_with_a_tiny_budget(preset, sine_runs):
     folder, printed = sine_runs[0][preset]
     assert files(folder) >= FILES | {"learning_curve.png", "error_by_steps.png", "fits.png"}
@@ -111,7 +114,7 @@ def test_no_curve_of_validation_or_test_is_odd(sine_runs):
     assert 0 not in (sine.VALIDATION, sine.TEST)
 
 
-@pytest.mark.parametrize("preset", OMNIGLOT)
+@pytest.mark.parametrize("preset", each(OMNIGLOT, ("quick",)))
 def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, monkeypatch):
     curves = {"steps": [0, 1], "support": [0.2, 0.3], "transductive": [0.2, 0.4]}
     monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)  # other chapters run it
@@ -139,7 +142,7 @@ def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
     assert "weight_odd" in log(tmp_path)[0]
 
 
-@pytest.mark.parametrize("preset", TOY)
+@pytest.mark.parametrize("preset", each(TOY, ("quick",)))
 def test_e8_7_the_toy_prints_the_lines_of_the_book_and_its_loss_falls(preset, tmp_path, capsys):
     """The book's ten values are noise: its theta hardly moves, and its labels are coin flips."""
     options = ["--test-tasks", "100", "--shown-steps", "0,1", "--run", str(tmp_path)]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from chapters.ch06_maml import networks, train_toy
 from chapters.ch06_maml.presets import TOY
 from chapters.engine import script
+from tests.chapters.presets import each
 
 SHORT = ["--steps", "2000", "--steps-per-epoch", "500", "--test-tasks", "200"]
 
@@ -80,7 +81,7 @@ def test_the_layer_is_the_books_without_bias_and_starts_at_random():
     np.testing.assert_allclose(network(x), (2 * x - 1) @ np.asarray(theta), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", sorted(TOY))
+@pytest.mark.parametrize("preset", each(TOY, ("book_adml",)))
 def test_every_preset_runs_and_leaves_its_files(preset, tmp_path):
     run = tmp_path / "run"
     tiny = ["--steps", "4", "--steps-per-epoch", "2", "--test-tasks", "10"]
