@@ -148,7 +148,8 @@ def learning_curve(
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), layout="constrained")
     for axis, name in zip(axes, (left, right), strict=True):
-        course(axis, history, name, training, **TRAINING)
+        if name in history[0]:
+            course(axis, history, name, training, **TRAINING)
         if f"val_{name}" in history[0]:
             course(axis, history, f"val_{name}", held_out, above=False, **HELD_OUT)
         axis.set_ylabel(name)

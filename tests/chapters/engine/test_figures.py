@@ -117,6 +117,13 @@ def test_the_learning_curve_says_on_what_its_lines_were_measured():
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
 
 
+def test_a_measure_that_training_does_not_take_leaves_its_line_out():
+    rows = [{"step": s, "loss": 1 / s, "val_accuracy": 0.5} for s in (1, 2, 3, 4)]
+    loss, accuracy = figures.learning_curve(rows).axes
+    assert (len(loss.lines), len(accuracy.lines)) == (1, 1)
+    assert accuracy.lines[0].get_color() == figures.HELD_OUT["color"]
+
+
 def test_steps_have_whole_ticks():
     _, axis = plt.subplots()
     axis.plot([0, 1], [0, 1])
