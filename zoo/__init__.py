@@ -5,8 +5,11 @@ elsewhere.
 functions that need it import it when they are called.
 """
 
+from chapters.engine.processor import prefer_onednn
 from zoo import store
 from zoo.catalogue import list_models, published
+
+prefer_onednn()  # the catalogue reads the metric learners' presets, which ask for it anyway
 
 
 def info(name: str) -> dict:
