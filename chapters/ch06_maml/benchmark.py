@@ -60,11 +60,8 @@ def sine_table(repeats: int) -> None:
     jax = Apart("jax", f"{PEERS}:jax_sine", tasks, points, PER_CALL)
     torch = Apart("torch", f"{PEERS}:torch_sine_loop", tasks, points)
     others = {
-        "JAX jit + vmap + scan": (
-            Apart("jax", f"{PEERS}:jax_sine", tasks, points, PER_CALL),
-            PER_CALL,
-        ),
-        "PyTorch, loop over tasks": (Apart("torch", f"{PEERS}:torch_sine_loop", tasks, points), 1),
+        "JAX jit + vmap + scan": (jax, PER_CALL),
+        "PyTorch, loop over tasks": (torch, 1),
         "TensorFlow, eager loop over tasks": (eager_loop(config), 1),
     }
     for function, _ in others.values():
