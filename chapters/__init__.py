@@ -2,7 +2,10 @@
 
 import os
 
+from chapters.engine import quiet
+
 # Before TensorFlow is imported: Keras on TensorFlow, and as little start-up chatter of its runtime
 # as it allows (failures reach Python as exceptions all the same).
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+quiet.install()

@@ -5,7 +5,10 @@ elsewhere.
 functions that need it import it when they are called.
 """
 
+from chapters.engine.processor import prefer_onednn
 from zoo.catalogue import list_models, published
+
+prefer_onednn()  # the catalogue reads the metric learners' presets, which ask for it anyway
 
 
 def info(name: str) -> dict:

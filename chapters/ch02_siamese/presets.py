@@ -87,7 +87,7 @@ OUR_FACES = {
 }
 
 FACES = {
-    # No network and no downloads: drawn faces, a minute on two cores.
+    # No network and no downloads: drawn faces, one to three minutes on two cores.
     "quick": {**OUR_FACES, "data": "sketch_faces", "steps": 100, "steps_per_epoch": 20},
     # The book: 10,000 genuine and 10,000 imposite pairs, of which 11,250 to train (13 epochs of 88
     # batches), 3,750 to validate and 5,000 to test. People are split before they are paired, in the
@@ -115,7 +115,7 @@ OUR_AUDIO = {
 }
 
 AUDIO = {
-    # No network and no downloads: synthesised barks and meows, a minute on two cores.
+    # No network and no downloads: synthesised barks and meows, one to two minutes on two cores.
     "quick": {**OUR_AUDIO, "data": "synth_sounds", "steps": 200, "steps_per_epoch": 50},
     # The book: three dense layers on 20 x 400 MFCC, 13 epochs. All pairs of the training clips
     # instead of 8 of them (E2.13): 288 pairs are 3 batches.

@@ -36,8 +36,8 @@ TRAIN = {
         "momentum": 0.9,  # a short run: averages over the last ten steps, not the last hundred
         "steps": 500,
         "halve_every": 200,
-        "steps_per_epoch": 50,
-        "validation_episodes": 15,  # of 400 images each
+        "steps_per_epoch": 100,
+        "validation_episodes": 10,  # of 320 images each
         "columns": "5w1s,5w5s,20w1s",
         "test_episodes": 60,
     },

@@ -3,7 +3,8 @@
     python -m chapters.ch05_memory.benchmark
 
 Memory 128 x 20, an LSTM of 100 units, one read and one write head: forward, backward and update.
-All are measured in turns in one run; PyTorch when it is installed. What counts are the ratios.
+All are measured in turns in one run; PyTorch, in a process of its own, when it is installed. What
+counts are the ratios.
 """
 
 import dataclasses
@@ -14,13 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.ch05_memory import peers, train_ntm
+from chapters.ch05_memory import train_ntm
 from chapters.ch05_memory.presets import SCRIPTS, NTMConfig
 from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import script, timing
+from chapters.engine.apart import Apart, shown
 from chapters.engine.configuration import Parser, build, whole, within
 
 OURS = "ours: loop, XLA"
+PEER = "chapters.ch05_memory.peers:torch_copy_step"
 CALLS = 20  # in a row, of which the median counts
 
 
@@ -57,9 +60,8 @@ def tables(config: NTMConfig, lengths: Sequence[int], repeats: int, unrolled_xla
         for name, (network, xla) in others(model, unrolled_xla).items():
             step = training_step(network, config, xla)
             functions[name] = lambda step=step, batch=exact: step(batch)
-        torch = peers.torch_step(model.cell, exact, config.learning_rate, config.clip)
-        if torch is not None:
-            functions["PyTorch, eager"] = torch
+        torch = Apart("torch", PEER, dataclasses.asdict(config), length)
+        functions["PyTorch, eager"] = torch
         first = {name: timing.seconds_of(function) for name, function in functions.items()}
         medians = {
             name: float(np.median(seconds))
@@ -71,7 +73,9 @@ def tables(config: NTMConfig, lengths: Sequence[int], repeats: int, unrolled_xla
         )
         for name, seconds in medians.items():
             per_sequence = f"{1e3 * seconds:14.2f}{1e3 * seconds / config.batch:14.3f}"
-            print(f"{name:26}{per_sequence}{seconds / medians[OURS]:14.2f}{first[name]:14.1f}")
+            ratios = f"{seconds / medians[OURS]:14.2f}{first[name]:14.1f}"
+            print(f"{name:26}{shown(functions[name], per_sequence + ratios)}")
+        torch.close()
     report_lengths(ours, task)
 
 

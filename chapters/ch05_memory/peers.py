@@ -4,18 +4,14 @@ Eager, as public code has it: a Python loop over the steps of a sequence. The eq
 ``ntm`` and ``addressing``, and so are the weights, so both must give the same logits.
 """
 
-import importlib.util
-
 from chapters.ch05_memory.addressing import LENGTH_EPSILON, WEIGHT_EPSILON
 
 
 def torch_ntm(cell):
     """A PyTorch module with the weights of an NTMCell, x [batch, time, channel] -> logits.
 
-    For LSTM controllers and all four steps of addressing. None when the library is absent.
+    For LSTM controllers and all four steps of addressing.
     """
-    if importlib.util.find_spec("torch") is None:
-        return None
     import torch
 
     def parameter(variable):
@@ -103,14 +99,10 @@ def torch_step(cell, batch, learning_rate: float, clip: float):
         batch: ``Sequences`` without padding.
         learning_rate: of Adam.
         clip: largest norm of the gradient.
-
-    Returns:
-        None when the library is absent.
     """
-    network = torch_ntm(cell)
-    if network is None:
-        return None
     import torch
+
+    network = torch_ntm(cell)
 
     optimizer = torch.optim.Adam(network.parameters(), learning_rate)
     asked = torch.tensor(batch.asked.numpy() > 0)
@@ -126,3 +118,19 @@ def torch_step(cell, batch, learning_rate: float, clip: float):
         return loss.item()
 
     return call
+
+
+def torch_copy_step(options: dict, length: int):
+    """That step for the copy model of ``options``: for a process of its own (``engine.apart``).
+
+    Args:
+        options: of ``NTMConfig``.
+        length: vectors to copy.
+    """
+    from chapters.ch05_memory import train_ntm
+    from chapters.ch05_memory.presets import NTMConfig
+
+    config = NTMConfig(**options)
+    batch = train_ntm.test_task(config, length, sequences=config.batch)(0)
+    cell = train_ntm.build(config).cell
+    return torch_step(cell, batch, config.learning_rate, config.clip)

@@ -82,7 +82,7 @@ class NTMConfig(MemoryConfig):
 
 
 NTM = {
-    # Half a minute for a network that copies without a mistake.
+    # One to two minutes on two cores for a network that copies without a mistake.
     "quick": {
         "rnn_size": 32,
         "memory_size": 32,
@@ -179,7 +179,7 @@ class MANNConfig(MemoryConfig):
 
 
 MANN = {
-    # Generated characters, three classes, a small memory.
+    # Generated characters, three classes, a small memory: up to four minutes on two cores.
     "quick": {
         "data": "strokes",
         "train_split": "train",

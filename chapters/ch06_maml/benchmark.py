@@ -4,7 +4,8 @@
 
 Two experiments: sine curves (40-40 network, 25 tasks of 10 + 10 points, through the training
 script's own loop) and images (four strided convolutions, 5-way 1-shot). JAX and PyTorch are
-measured in the same run when they are installed; neither is required. What counts are the ratios.
+measured in the same run, in processes of their own, when they are installed; neither is required.
+What counts are the ratios.
 """
 
 import dataclasses
@@ -16,10 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.ch06_maml import maml, networks, peers, train_sine
+from chapters.ch06_maml import maml, networks, train_sine
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import script, timing
+from chapters.engine.apart import Apart, shown
 from chapters.engine.configuration import Parser, build, whole, within
 from chapters.engine.loop import Loop
 from chapters.engine.mapping import MODES
@@ -29,6 +31,7 @@ from chapters.experiments import sine
 PER_CALL = 100  # sine steps in one graph call
 WAY, SIZE, FILTERS = 5, 28, 64
 INNER_RATE = 0.4
+PEERS = "chapters.ch06_maml.peers"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -57,12 +60,13 @@ def sine_table(repeats: int) -> None:
     config = build(SCRIPTS["train_sine"], "quick", {"preset": "quick"})
     tasks, points = config.tasks, config.shot
     print(f"\nSine curves: {tasks} tasks of {points} + {points} points, 1 inner step, 2nd order.")
+    jax = Apart("jax", f"{PEERS}:jax_sine", tasks, points, PER_CALL)
+    torch = Apart("torch", f"{PEERS}:torch_sine_loop", tasks, points)
     others = {
-        "JAX jit + vmap + scan": (peers.jax_sine(tasks, points, PER_CALL), PER_CALL),
-        "PyTorch, loop over tasks": (peers.torch_sine_loop(tasks, points), 1),
+        "JAX jit + vmap + scan": (jax, PER_CALL),
+        "PyTorch, loop over tasks": (torch, 1),
         "TensorFlow, eager loop over tasks": (eager_loop(config), 1),
     }
-    others = {name: found for name, found in others.items() if found[0] is not None}
     for function, _ in others.values():
         function()  # compiles
 
@@ -106,7 +110,10 @@ def sine_table(repeats: int) -> None:
     print(f"{'':36}{'median ms':>10}{'x ours':>10}")
     for name, seconds in turns.seconds.items():
         median = np.median(seconds[1:])
-        print(f"{name:36}{1e3 * median:10.3f}{median / ours:10.2f}")
+        figures = f"{1e3 * median:10.3f}{median / ours:10.2f}"
+        print(f"{name:36}{shown(others.get(name, [None])[0], figures)}")
+    jax.close()
+    torch.close()
 
 
 def eager_loop(config):
@@ -135,9 +142,10 @@ def image_table(repeats: int, query: int) -> None:
                 f"ours, {mapping}": conv_step(tasks, query, inner_steps, mapping)
                 for mapping in MODES
             }
-            torch = peers.torch_conv(tasks, WAY, query, inner_steps, INNER_RATE)
-            if torch is not None:
-                functions["torch.func vmap"] = torch
+            torch = Apart(
+                "torch", f"{PEERS}:torch_conv", tasks, WAY, query, inner_steps, INNER_RATE
+            )
+            functions["torch.func vmap"] = torch
             product = {"product": timing.matrix_product()}
             seconds = timing.time_in_turns({**functions, **product}, repeats)
             operations = tasks * task_operations(query, inner_steps)
@@ -148,7 +156,9 @@ def image_table(repeats: int, query: int) -> None:
             print(f"{f'bound, {operations / 1e9:.1f} GFLOP':26}{1e3 * bound:14.1f}")
             for name, median in medians.items():
                 ratios = f"{median / bound:14.2f}{median / best:14.2f}"
-                print(f"{name:26}{1e3 * median:14.1f}{ratios}")
+                figures = f"{1e3 * median:14.1f}{ratios}"
+                print(f"{name:26}{shown(functions[name], figures)}")
+            torch.close()
 
 
 def conv_step(tasks: int, query: int, inner_steps: int, mapping: str):

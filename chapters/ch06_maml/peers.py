@@ -1,11 +1,11 @@
 """The same MAML steps in other libraries, to measure against; none of them is required.
 
-Each function returns a step that has finished when it returns, or None when the library is absent.
+Each function returns a step that has finished when it returns; the benchmark has it made and called
+in a process of its own (``engine.apart``).
 Networks, tasks and optimizer are those of the benchmark: Adam, second order, sampling included for
 sine curves.
 """
 
-import importlib.util
 import math
 
 RATE, BETA = 0.01, 1e-3
@@ -13,8 +13,6 @@ RATE, BETA = 0.01, 1e-3
 
 def jax_sine(tasks: int, points: int, steps: int):
     """JAX: jit of a scan over ``steps`` meta-steps, vmap over tasks."""
-    if importlib.util.find_spec("jax") is None:
-        return None
     import jax
     import jax.numpy as jnp
 
@@ -69,8 +67,6 @@ def jax_sine(tasks: int, points: int, steps: int):
 
 def torch_sine_loop(tasks: int, points: int):
     """PyTorch: a Python loop over the tasks, each with a differentiable copy of the weights."""
-    if importlib.util.find_spec("torch") is None:
-        return None
     import torch
     from torch.func import functional_call
 
@@ -106,8 +102,6 @@ def torch_sine_loop(tasks: int, points: int):
 
 def torch_conv(tasks: int, way: int, query: int, inner_steps: int, inner_rate: float):
     """PyTorch: ``torch.func.vmap`` over tasks of the convolutional network, batch statistics."""
-    if importlib.util.find_spec("torch") is None:
-        return None
     import torch
     from torch.func import functional_call, grad, vmap
 

@@ -34,7 +34,7 @@ class SineConfig(AgreementOptions, SineOptions):
 GA_SINE = {"tasks": 10, "learning_rate": 0.003, "schedule": "cosine"}
 
 SINE = {
-    # One odd task in ten, with and without agreement: less than a minute on two cores.
+    # One odd task in ten, with and without agreement: one to two minutes on two cores.
     "quick": {**GA_SINE, "outliers": 1, "steps": 10000, "compare": True},
     "ga_maml": {**GA_SINE, "compare": True},
     "ga_maml_outliers": {**GA_SINE, "outliers": 1, "compare": True},

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable
 
-from chapters.engine import processor
+from chapters.engine import processor, quiet
 from chapters.engine.errors import RunError
 from datasets.errors import DataError, DataNotice
 
@@ -99,7 +99,8 @@ def prepare(seed: int) -> str:
     import keras
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    with quiet.held():  # a machine without a GPU says so in a line that looks like an error
+        gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     # Every evaluation has a graph of its own; TensorFlow takes that for repeated tracing and warns.

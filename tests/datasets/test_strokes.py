@@ -68,7 +68,7 @@ def test_files_are_named_and_coded_as_published(small):
 @pytest.mark.skipif(not sources.find("omniglot"), reason="needs omniglot: set METAZOO_DATA")
 def test_the_published_files_are_named_and_coded_so():
     members = omniglot._members(sources.find("omniglot"))
-    name, content = next((name, read) for name, content in members if name.endswith(".png"))
+    name, content = next((name, content) for name, content in members if name.endswith(".png"))
     assert omniglot.MEMBER.search(name)
     assert coding(content) == ("PNG", "1", (105, 105))
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from chapters.ch05_memory import benchmark, peers, train_ntm
 from chapters.ch05_memory.presets import SCRIPTS
 from chapters.ch05_memory.training import build_optimizer, sequence_step
+from chapters.engine import apart
 from chapters.engine.configuration import build
 from chapters.engine.errors import ConfigError
 
@@ -93,11 +94,18 @@ def test_pytorch_s_training_steps_lower_the_loss_as_ours_do(config):
     assert expected[3] < expected[0] * 0.999
 
 
-def test_without_pytorch_there_is_no_peer(config, monkeypatch):
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
-    model = train_ntm.build(config)
-    assert peers.torch_ntm(model.cell) is None
-    assert peers.torch_step(model.cell, batch_of(config, 1), 1e-3, 1.0) is None
+def test_without_pytorch_its_row_says_so(config, monkeypatch, capsys):
+    monkeypatch.setattr(apart.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(benchmark, "others", lambda model, unrolled_xla: {})
+    benchmark.tables(config, [1], repeats=1, unrolled_xla=False)
+    assert "PyTorch, eager              not installed\n" in capsys.readouterr().out
+
+
+def test_the_peer_s_batch_is_made_from_the_options(config, monkeypatch):
+    given = {}
+    monkeypatch.setattr(peers, "torch_step", lambda cell, batch, *rates: given.update(batch=batch))
+    peers.torch_copy_step(dataclasses.asdict(config), 2)
+    assert given["batch"].x.shape == batch_of(config, 2).x.shape
 
 
 def test_a_benchmark_without_repeats_is_refused():
