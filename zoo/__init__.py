@@ -53,11 +53,11 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
     return evaluation.evaluate(model, evaluation.Asked(**asked), data)
 
 
-def predict(model, support, query, plot="") -> list[dict]:
+def predict(model, support, query, plot="", invert=False) -> list[dict]:
     """Name files after the classes of a support folder: see ``zoo.prediction.predict``."""
     from zoo import prediction
 
-    return prediction.predict(model, support, query, plot)
+    return prediction.predict(model, support, query, plot, invert)
 
 
 def export(model, format: str, folder) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 
 from chapters.engine import files
 from chapters.engine.configuration import suggest
+from chapters.experiments.images import is_ink
+from datasets.errors import tell
 from datasets.folder import class_files
 from zoo import loading
 from zoo.errors import ZooError
@@ -17,7 +19,11 @@ PLOTS = (".png", ".pdf", ".svg", ".jpg")
 
 
 def predict(
-    model: str | Loaded, support: str | Path, query: Iterable[str | Path], plot: str | Path = ""
+    model: str | Loaded,
+    support: str | Path,
+    query: Iterable[str | Path],
+    plot: str | Path = "",
+    invert: bool = False,
 ) -> list[dict]:
     """Name files after the classes of a support folder.
 
@@ -26,6 +32,7 @@ def predict(
         support: folder with one folder per class, each with one or more files.
         query: files to be named.
         plot: draw queries and answers into this file.
+        invert: pictures are light on dark for a model that knows dark on light, or the reverse.
 
     Returns:
         For each file ``query``, ``name`` of the most probable class, and ``probabilities`` of all
@@ -40,10 +47,15 @@ def predict(
     query = [str(path) for path in query]
     if not query:
         raise ZooError("No file to be named; give at least one.")
+    folder = next((path for path in query if Path(path).is_dir()), None)
+    if folder is not None:
+        raise ZooError(f"{folder} is a folder; ask for all its files: --query {Path(folder, '*')}.")
     if not loaded.read:
         raise ZooError(
             f"{loaded.name} takes {loaded.items}s, not files; load it in Python with zoo.load."
         )
+    if invert and loaded.items != "image":
+        raise ZooError(f"--invert is for pictures; {loaded.name} takes {loaded.items}s.")
     kind = "sound" if loaded.items == "sound" else "image"
     classes = class_files(support, kind)
     if loaded.way and len(classes) > loaded.way:
@@ -51,16 +63,29 @@ def predict(
             f"{support} has {len(classes)} classes, but {loaded.name} tells at most {loaded.way} "
             "apart; use fewer, or a model without this limit, such as a prototypical network."
         )
-    support_x = loaded.read([file for group in classes.values() for file in group])
+    support_x = _read(loaded, [file for group in classes.values() for file in group], invert)
     sizes = [len(group) for group in classes.values()]
     support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
-    query_x = loaded.read(query)
+    query_x = _read(loaded, query, invert)
     probabilities = classify(loaded, support_x, support_y, query_x)
     names = list(classes)
     if plot:
         first = np.cumsum([0, *sizes[:-1]])  # of each class
         _draw(plot, loaded, query_x, support_x[first], names, probabilities, query)
     return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+
+
+def _read(loaded: Loaded, paths, invert: bool) -> np.ndarray:
+    """Files as the network sees them; a note where paper is bright that should be dark."""
+    x = loaded.read(paths)
+    x = 1 - x if invert else x
+    if loaded.items == "image" and is_ink(loaded.config) and np.median(x) > 0.5:
+        advice = "leave --invert away" if invert else "try --invert"  # most of it is paper
+        tell(
+            f"{loaded.name} knows dark strokes on a light ground, and these pictures look like the "
+            f"reverse ({Path(paths[0]).name}, ...); {advice}."
+        )
+    return x
 
 
 def classify(loaded: Loaded, support_x, support_y, query_x) -> np.ndarray:

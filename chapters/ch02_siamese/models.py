@@ -10,7 +10,7 @@ share their weights by being the same network. Encoders for pictures and sounds 
 import keras
 import tensorflow as tf
 
-from chapters.engine.layers import embed_tasks
+from chapters.engine.layers import embed_items, embed_tasks
 from chapters.engine.learner import FewShotLearner
 
 FLOOR = 1e-7  # below it a squared distance counts as zero
@@ -23,7 +23,7 @@ def euclidean_distance(a, b):
     embeddings get distance 0 and gradient 0: the root is taken of max(sum, 1e-7), never of 0.
     """
     square = tf.reduce_sum(tf.square(a - b), axis=-1, keepdims=True)  # [..., 1]
-    return tf.where(square > FLOOR, tf.sqrt(tf.maximum(square, FLOOR)), 0.0)
+    return tf.where(square <= FLOOR, 0.0, tf.sqrt(tf.maximum(square, FLOOR)))
 
 
 def cosine_distance(a, b):
@@ -68,7 +68,7 @@ class SiameseNetwork(keras.Model):
 
     def embed(self, x):
         """Embeddings as the trained network sees them: [item, ...] -> [item, dim]."""
-        return self.encoder(x, training=False)
+        return embed_items(self.encoder, x)
 
     def pair_distance(self, a, b):
         """Distances of pairs after training: [pair, ...], [pair, ...] -> [pair, 1]."""

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.engine.layers import BatchNormalization, embed_tasks
+from chapters.engine.layers import BatchNormalization, embed_items, embed_tasks
 from chapters.engine.learner import FewShotLearner
 
 
@@ -142,7 +142,7 @@ class PrototypicalNetwork(FewShotLearner):
 
     def embed(self, x):
         """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return self.encoder(x, training=False)
+        return embed_items(self.encoder, x)
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

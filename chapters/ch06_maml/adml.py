@@ -46,6 +46,7 @@ class ADML(MAML):
     CONFIG = (
         *MAML.CONFIG, "adversarial_rate", "epsilon", "pairing", "clean_share", "low", "high"
     )  # fmt: skip
+    NOT_BY_FIT = "learns from attacked queries as well"
 
     def __init__(
         self,

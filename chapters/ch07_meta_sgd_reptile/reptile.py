@@ -11,7 +11,6 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
-from chapters.engine.errors import RunError
 from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled, interpolate, values
 from chapters.engine.learner import GradientLearner
@@ -54,6 +53,7 @@ class Reptile(GradientLearner):
     CONFIG = (
         "inner_rate", "inner_steps", "inner_batch", "inner_optimizer", "test_steps", "test_batch"
     )  # fmt: skip
+    NOT_BY_FIT = "moves towards adapted weights instead of following a gradient"
 
     def __init__(
         self,
@@ -145,18 +145,6 @@ class Reptile(GradientLearner):
         """
         weights = self.adapt(inputs["support_x"], inputs["support_y"])
         return self.predict_queries(weights, inputs, training)
-
-    def fit(self, *arguments, **options):
-        """Not Reptile's way to learn.
-
-        Raises:
-            RunError: always; it names the loop that trains Reptile.
-        """
-        raise RunError(
-            "Reptile moves towards adapted weights instead of following a gradient of its loss, so "
-            "fit cannot train it; give reptile.train_step to chapters.engine.loop.Loop, as "
-            "chapters.ch07_meta_sgd_reptile.train_sine does."
-        )
 
     def describe_rate(self) -> str:
         """The inner rate in words, for error messages."""

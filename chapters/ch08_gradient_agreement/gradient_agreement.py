@@ -67,6 +67,7 @@ class GradientAgreement(GradientLearner):
     """
 
     CONFIG = ("inner_rate", "inner_steps", "test_steps", "first_order", "batch_norm")
+    NOT_BY_FIT = "weighs the gradients of tasks against each other"
 
     def __init__(
         self,

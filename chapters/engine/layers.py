@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from chapters.engine.mapping import map_tasks
 
+AT_ONCE = 256  # items in one call of an encoder after training
+
 
 @keras.saving.register_keras_serializable(__package__)
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -41,6 +43,25 @@ class BatchNormalization(keras.layers.BatchNormalization):
         average.assign(average * self.momentum + tf.stop_gradient(value) * (1 - self.momentum))
 
 
+def embed_items(encoder, x):
+    """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim].
+
+    An item that is not finite has an embedding of NaN: rectifiers and pooling would hide it.
+    """
+    x = tf.cast(x, encoder.compute_dtype)
+    finite = tf.reduce_all(tf.abs(x) <= x.dtype.max, axis=list(range(1, len(x.shape))))  # [item]
+    z = _in_batches(encoder, x)
+    return tf.where(finite[:, None], z, tf.constant(float("nan"), z.dtype))
+
+
+def _in_batches(encoder, x):
+    """The encoder on any number of items; outside of graphs the memory is that of ``AT_ONCE``."""
+    if not tf.executing_eagerly() or len(x) <= AT_ONCE:
+        return encoder(x, training=False)
+    parts = [encoder(x[i : i + AT_ONCE], training=False) for i in range(0, len(x), AT_ONCE)]
+    return tf.concat(parts, axis=0)
+
+
 def embed_tasks(encoder, x, training: bool):
     """Embed the items of each task; in training with batch statistics of that task alone.
 
@@ -59,7 +80,8 @@ def embed_tasks(encoder, x, training: bool):
     if not training or x.shape[0] == 1:
         flat = tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0))
         flat = tf.ensure_shape(flat, [None, *x.shape[2:]])  # [task * item, ...]
-        z = encoder(flat, training=training)  # [task * item, dim]
+        # [task * item, dim]
+        z = encoder(flat, training=True) if training else _in_batches(encoder, flat)
         return tf.reshape(z, [tasks, items, z.shape[-1]])  # [task, item, dim]
 
     trainable, stored = encoder.trainable_variables, encoder.non_trainable_variables

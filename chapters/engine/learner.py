@@ -107,6 +107,7 @@ class GradientLearner(FewShotLearner):
 
     # Arguments of ``__init__`` that are attributes of the same name, for ``get_config``.
     CONFIG: tuple[str, ...] = ("inner_steps", "test_steps", "batch_norm")
+    NOT_BY_FIT = ""  # why ``fit`` cannot train it, where it cannot
 
     def __init__(
         self,
@@ -186,6 +187,20 @@ class GradientLearner(FewShotLearner):
         steps = self.inner_steps if training else None
         weights = self.adapt(inputs["support_x"], inputs["support_y"], steps)
         return self.predict_queries(weights, inputs, training)
+
+    def fit(self, *arguments, **options):
+        """Keras' training loop, where the outer step is the gradient of a loss.
+
+        Raises:
+            RunError: it is not; the sentence names the loop that trains this learner.
+        """
+        if self.NOT_BY_FIT:
+            raise RunError(
+                f"{type(self).__name__} {self.NOT_BY_FIT}, so fit cannot train it; give the "
+                "train_step of its file to chapters.engine.loop.Loop, as the chapter's train_sine "
+                "or train_omniglot does."
+            )
+        return super().fit(*arguments, **options)
 
     def describe_rate(self) -> str:
         """The inner rate in words, for error messages."""

@@ -1,6 +1,7 @@
 """Prediction on files of the user's own."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import zoo
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
 from zoo import prediction
+from zoo.errors import ZooError
 
 SHAPES = {  # points of a stroke, in a square of side 1
     "ring": [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)],
@@ -205,3 +207,29 @@ def test_models_of_other_kinds_refuse_pictures(shapes):
         zoo.predict("siamese-cats-dogs", shapes, queries(shapes))
     with pytest.raises(RunError, match="takes numbers, not files"):
         zoo.predict("maml-sine-5shot", shapes, queries(shapes))
+
+
+def reader(items="image"):
+    """A model of dark strokes that reads every file as white paper with ink in one corner."""
+    x = np.ones([1, 4, 4, 1], np.float32)
+    x[:, 0, 0] = 0
+    config = SimpleNamespace(data="omniglot", invert=False)
+    return SimpleNamespace(name="m", items=items, config=config, read=lambda paths: x, way=None)
+
+
+def test_pictures_of_the_other_polarity_are_told_and_turned(recwarn):
+    assert prediction._read(reader(), ["a.png"], invert=False)[0, 0, 0, 0] == 0
+    (told,) = recwarn.list
+    assert "look like the reverse (a.png, ...); try --invert" in str(told.message)
+    assert prediction._read(reader(), ["a.png"], invert=True)[0, 0, 0, 0] == 1
+    assert len(recwarn.list) == 1
+
+
+def test_a_folder_of_queries_says_how_to_ask_for_its_files(tmp_path):
+    with pytest.raises(ZooError, match=r"is a folder; ask for all its files: --query .*\*"):
+        prediction.predict(reader(), tmp_path, [tmp_path])
+
+
+def test_sounds_are_not_inverted(tmp_path):
+    with pytest.raises(ZooError, match="--invert is for pictures"):
+        prediction.predict(reader("sound"), tmp_path, ["a.wav"], invert=True)

@@ -18,6 +18,7 @@ from chapters.ch06_maml.maml import MAML
 from chapters.ch07_meta_sgd_reptile.meta_sgd import MetaSGD
 from chapters.ch07_meta_sgd_reptile.reptile import Reptile
 from chapters.ch08_gradient_agreement.gradient_agreement import GradientAgreement
+from chapters.engine import layers
 from chapters.engine.errors import RunError
 from chapters.engine.export import adapt_and_predict, write
 from chapters.experiments.baselines import FineTuning
@@ -157,10 +158,12 @@ def test_fit_trains_keeps_the_best_and_exports(made, tmp_path):
     np.testing.assert_allclose(answers["probabilities"], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("made", ["reptile"], indirect=True)
+@pytest.mark.parametrize("made", ["reptile", "adml", "gradient agreement"], indirect=True)
 def test_what_fit_cannot_train_names_the_loop_that_does(made):
     made.compile("adam", "mse")
-    with pytest.raises(RunError, match="fit cannot train it; give reptile.train_step to .*Loop"):
+    with pytest.raises(
+        RunError, match="fit cannot train it; give the train_step of its file to .*Loop"
+    ):
         made.fit(data(), steps_per_epoch=1, epochs=1, verbose=0)
 
 
@@ -180,3 +183,27 @@ def test_every_chapter_registers_its_classes_under_a_name_of_its_own():
         cls = type(make())
         package = cls.__module__.rpartition(".")[0]
         assert keras.saving.get_registered_name(cls) == f"{package}>{cls.__name__}"
+
+
+@pytest.mark.parametrize("made", ["siamese", "prototypical"], indirect=True)
+def test_a_large_support_set_is_embedded_in_batches(made, monkeypatch):
+    expected, sizes = made(task(query=20)), []
+    monkeypatch.setattr(layers, "AT_ONCE", 7)
+    encode = type(made.encoder).call
+
+    def counted(self, x, *arguments, **options):
+        sizes.append(len(x))
+        return encode(self, x, *arguments, **options)
+
+    monkeypatch.setattr(type(made.encoder), "call", counted)
+    np.testing.assert_allclose(made(task(query=20)), expected, rtol=1e-5, atol=1e-6)
+    assert max(sizes) <= 7
+
+
+@pytest.mark.parametrize("made", ["siamese", "prototypical"], indirect=True)
+def test_an_embedding_of_what_is_not_finite_is_nan(made):
+    x = task()["query_x"][0]
+    x[1, 3, 3] = np.nan
+    x[2, 3, 3] = np.inf
+    found = made.embed(x).numpy()
+    assert np.isnan(found[1:3]).all() and np.isfinite(found[[0, 3]]).all()
