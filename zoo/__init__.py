@@ -79,11 +79,11 @@ def export(model, format: str, folder) -> str:
     return exporting.export(load(model) if isinstance(model, str) else model, format, folder)
 
 
-def publish(run, name: str):
+def publish(run, name: str, anyway: bool = False):
     """Turn a finished run into a model of the zoo: see ``zoo.publishing.publish``."""
     from zoo import publishing
 
-    return publishing.publish(run, name)
+    return publishing.publish(run, name, anyway)
 
 
 __all__ = ["evaluate", "export", "info", "list_models", "load", "predict", "publish"]

@@ -91,7 +91,8 @@ def _parser() -> Parser:
     exported.add_argument("--to", required=True, metavar="DIR", help="new or empty folder")
 
     run = ("folder", "folder of a finished run")
-    command(_publish, "keep the weights of a run in zoo/weights, with their card", run, model)
+    kept = command(_publish, "keep the weights of a run in zoo/weights, with a card", run, model)
+    kept.add_argument("--anyway", action="store_true", help="also when its figures are doubtful")
     command(_record, "write the results of a run into results.csv, without weights", run, model)
     written = command(_report, "write the tables of all READMEs, and name chapters without a model")
     written.add_argument("--check", action="store_true", help="only tell whether they are current")
@@ -150,7 +151,7 @@ def _export(options) -> None:
 
 
 def _publish(options) -> None:
-    folder = zoo.publish(options.folder, options.name)
+    folder = zoo.publish(options.folder, options.name, options.anyway)
     print(f"{folder} holds weights, options and card; python -m zoo report writes the tables.")
 
 

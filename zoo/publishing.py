@@ -9,7 +9,7 @@ from zoo import cards, catalogue, loading, results, safety, store
 from zoo.errors import ZooError
 
 
-def publish(run: str | Path, name: str) -> Path:
+def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     """Copy a finished run's weights into the zoo, write their card, and record the results.
 
     An entry of this name that is there already is replaced once the new one is complete.
@@ -17,12 +17,14 @@ def publish(run: str | Path, name: str) -> Path:
     Args:
         run: folder of a finished run.
         name: declared in a chapter's MODELS, or any other name for a model of one's own.
+        anyway: publish figures that should not be relied upon; the card says so.
 
     Returns:
         The folder of the entry.
 
     Raises:
-        ZooError: the run has not finished, its script makes no models, or the name does not fit.
+        ZooError: the run has not finished, its script makes no models, the name does not fit, or
+            its figures are doubtful.
     """
     run = Path(run)
     for part in (store.CONFIG, "metrics.json", "run.json", store.WEIGHTS):
@@ -36,6 +38,12 @@ def publish(run: str | Path, name: str) -> Path:
         part.mkdir(parents=True)
         try:
             _fill(part, run, entry, config)
+            doubts = safety.read_json(part / store.CARD)["doubts"]
+            if doubts and not anyway:
+                raise ZooError(
+                    f"{name} is doubtful: {'; '.join(doubts)}. Train or test it longer, or publish "
+                    "it with --anyway; its card then says so."
+                )
             with files.replacing(folder, part):
                 results.record(run, name)
         finally:

@@ -7,6 +7,7 @@ import re
 
 # Measures shown as they are; all others in %.
 PLAIN = re.compile(r"(clip_)?auc|loss(_.*)?|(mse|mae|bits)_.*")
+SMALLER_IS_BETTER = re.compile(r"loss|mse_|mae_|bits_|equal_error|eer")
 REGIME = {"support": ", honest", "transductive": ", transductive"}
 STATISTICS = {
     "stored": "batch norm with stored averages",

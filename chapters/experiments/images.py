@@ -11,19 +11,21 @@ from pathlib import Path
 import numpy as np
 
 import datasets
-from chapters.engine.configuration import suggest
+from chapters.engine.configuration import flag_of, suggest
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.experiments.options import Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.episodes import Episode, EpisodeSampler, to_float
-from datasets.errors import DataError
+from datasets.errors import DataError, tell
 from datasets.folder import load_folder, read_image
 
 SETS = ("omniglot", "strokes")
 # Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
 TEST_SPLIT = {"train": "test", "trainval": "test", "background": "evaluation"}
 LEAST = 2  # classes of an own folder in each split: a task needs two
+EPISODES = 600  # of the test on an own folder, at least: its pictures are few
+FEW = 10  # test classes below which an interval over episodes misleads
 REGIME = {
     "stored": "batch norm with stored averages",
     "support": "batch norm with the support set's statistics: honest",
@@ -281,19 +283,41 @@ def _fit_to_folder(config: ImageOptions, data: Dataset) -> ImageOptions:
     Pictures are not turned: what stands on its head is rarely another class.
     """
     fewest = int(np.bincount(data.item_class).min())
-    shot = min(config.shot, max(fewest - 1, 1))
     smallest = len(data.classes("test"))
     columns = [
-        column
+        Column(min(column.way, smallest), min(column.shot, max(fewest - 1, 1)))
         for column in parse_columns(config.columns)
-        if column.way <= smallest and column.shot < fewest
-    ] or [Column(smallest, 1)]
-    return dataclasses.replace(
+    ]
+    shot = min(config.shot, max(fewest - 1, 1))
+    fitted = dataclasses.replace(
         config,
         rotations=False,
         way=min(config.way, len(data.classes("train"))),
         shot=shot,
         query=max(min(config.query, fewest - shot), 1),
         test_query=max(min(config.test_query, fewest - max(c.shot for c in columns)), 1),
-        columns=",".join(map(str, columns)),
+        columns=",".join(dict.fromkeys(map(str, columns))),
+        test_episodes=max(config.test_episodes, EPISODES),
     )
+    _tell_of_changes(config, fitted, fewest, smallest)
+    return fitted
+
+
+def _tell_of_changes(config: ImageOptions, fitted: ImageOptions, fewest: int, classes: int) -> None:
+    """What the folder made of the options, and what its test cannot tell."""
+    changes = [
+        f"{flag_of(field.name)} {getattr(config, field.name)} becomes {getattr(fitted, field.name)}"
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != getattr(fitted, field.name)
+    ]
+    if changes:
+        tell(
+            f"{config.data} has {fewest} picture(s) in its smallest class and {classes} classes to "
+            f"test on: {', '.join(changes)}."
+        )
+    if classes < FEW:
+        tell(
+            f"The test is on {classes} classes of one split. Its interval is over episodes of "
+            "these and says nothing of other classes; repeat the run with --seed 1, 2, ... to see "
+            "how far apart splits are."
+        )

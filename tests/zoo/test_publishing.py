@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 @pytest.fixture
 def published(own_zoo, finished_run):
     """The name of the finished run as a model of a zoo of its own."""
-    zoo.publish(finished_run, "my-leaves")
+    zoo.publish(finished_run, "my-leaves", anyway=True)
     return "my-leaves"
 
 
@@ -51,7 +51,7 @@ def test_it_is_evaluated_where_its_folder_is_given(published, leaves):
 
 def test_publishing_again_replaces(published, finished_run, own_zoo):
     (own_zoo / published / "stale").write_text("old")
-    zoo.publish(finished_run, published)
+    zoo.publish(finished_run, published, anyway=True)
     assert not (own_zoo / published / "stale").exists()
     assert {row["name"] for row in results.read()} == {published}
 
@@ -61,7 +61,7 @@ def test_an_unfinished_run_is_refused(own_zoo, finished_run, tmp_path, missing):
     run = shutil.copytree(finished_run, tmp_path / "run")
     (run / missing).unlink()
     with pytest.raises(ZooError, match=f"holds no {missing}; publish the folder of a finished"):
-        zoo.publish(run, "mine")
+        zoo.publish(run, "mine", anyway=True)
     assert not own_zoo.exists()
     assert not results.FILE.exists()
 
@@ -75,7 +75,7 @@ def test_what_does_not_load_leaves_nothing_and_keeps_what_was_there(
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "h_dim": 5}))
     with pytest.raises(RunError, match="does not fit the model of config.json"):
-        zoo.publish(run, published)
+        zoo.publish(run, published, anyway=True)
     after = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
     assert after == before
     assert results.FILE.read_text() == rows
@@ -100,7 +100,41 @@ def test_a_publication_that_fails_at_its_end_brings_the_old_entry_back(
 
     monkeypatch.setattr(results, "record", full)
     with pytest.raises(OSError, match="No space left"):
-        zoo.publish(finished_run, published)
+        zoo.publish(finished_run, published, anyway=True)
     after = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
     assert after == before
     assert [path.name for path in own_zoo.iterdir()] == [published]
+
+
+def test_doubtful_figures_are_published_only_when_asked_and_the_card_says_so(
+    own_zoo, finished_run, tmp_path
+):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    for row in metrics["results"]:
+        row |= {"mean": 0.5, "interval": 0.1, "episodes": 599}
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    with pytest.raises(ZooError, match="tested on 599 episodes.*not above 'pixels.*--anyw"):
+        zoo.publish(run, "mine")
+    assert not (own_zoo / "mine").exists() and not results.FILE.exists()
+    zoo.publish(run, "mine", anyway=True)
+    assert "Doubt: tested on 599 episodes, fewer than 600" in cards.text(zoo.info("mine"))
+
+
+ROW = {"method": "ours", "measure": "accuracy", "way": 5, "mean": 0.9, "interval": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubts"),
+    [
+        ({"method": "pixels", "mean": 0.5}, 0),
+        ({"method": "pixels", "mean": 0.885}, 1),  # within the intervals
+        ({"method": "pixels", "mean": 0.95, "way": 20}, 0),  # another test
+        ({"method": "pixels", "mean": 0.95}, 1),
+    ],
+)
+def test_a_model_must_be_above_its_baselines_outside_the_intervals(changes, doubts):
+    assert len(cards.doubts("ours", [ROW, {**ROW, **changes}])) == doubts
+    error = {**ROW, "measure": "mse_after_1_steps", "mean": -0.9}
+    turned = {**error, **changes, "measure": error["measure"], "mean": -changes["mean"]}
+    assert len(cards.doubts("ours", [error, turned])) == doubts  # smaller is better

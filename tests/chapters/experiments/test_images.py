@@ -10,7 +10,7 @@ from chapters.experiments import images
 from chapters.experiments.images import Column
 from chapters.experiments.options import ImageOptions
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, DataNotice
 
 
 def blots(**splits):
@@ -62,20 +62,26 @@ def test_options_shrink_to_what_a_folder_holds(tmp_path):
     """Ten classes of four pictures: six, two and two; shot and queries share the four."""
     folder = write_folder(tmp_path, classes=10)
     config = ImageOptions(data=folder, way=20, shot=5, query=5, columns="5w1s,2w2s,2w4s")
-    data, fitted = images.load(config)
+    with pytest.warns(DataNotice) as told:
+        data, fitted = images.load(config)
+    said = " ".join(str(notice.message) for notice in told)
+    for change in ("--way 20 becomes 6", "--shot 5 becomes 3", "--query 5 becomes 1",
+                   "--columns 5w1s,2w2s,2w4s becomes 2w1s,2w2s,2w3s"):  # fmt: skip
+        assert change in said
+    assert "The test is on 2 classes of one split" in said
     assert {split: len(data.classes(split)) for split in ("train", "val", "test")} == {
         "train": 6, "val": 2, "test": 2
     }  # fmt: skip
     assert (fitted.way, fitted.shot, fitted.query) == (6, 3, 1)
-    assert (fitted.columns, fitted.test_query) == ("2w2s", 2)  # the column that can be drawn
+    assert (fitted.columns, fitted.test_query) == ("2w1s,2w2s,2w3s", 1)  # none is dropped
     assert not fitted.rotations
     training, validation, tests = images.samplers(data, fitted, validation_way=5)
     assert training(0)[0]["support_x"].shape == (1, 6 * 3, 28, 28, 1)
     assert validation(0)[0]["support_x"].shape == (1, 2 * 2, 28, 28, 1)
-    assert tests[Column(2, 2)](0)[0]["query_x"].shape == (1, 2 * 2, 28, 28, 1)
+    assert tests[Column(2, 2)](0)[0]["query_x"].shape == (1, 2 * 1, 28, 28, 1)
 
 
-def test_without_a_column_that_fits_the_test_is_the_largest_there_is(tmp_path):
+def test_a_column_shrinks_to_the_largest_way_there_is(tmp_path):
     _, fitted = images.load(ImageOptions(data=write_folder(tmp_path, 6), columns="5w1s"))
     assert fitted.columns == "2w1s"
 
