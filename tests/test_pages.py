@@ -49,16 +49,15 @@ def broken_links(page: Path, text: str) -> list[str]:
 
 
 def absent_files(page: Path, text: str) -> list[str]:
-    """Source files named in code that are neither beside the page nor anywhere below the root.
-
-    A name with an N in capitals, such as ``chNN_name/models.py``, stands for any.
-    """
-    known = {path.name for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.md"), *ROOT.glob("*.toml")]}
+    """Source files named in code that are neither beside the page nor anywhere below the root."""
+    known = [
+        f"/{name_of(path)}" for kind in ("*.py", "*.md", "*.toml") for path in ROOT.rglob(kind)
+    ]
     named = [code for code in CODE.findall(text) if SOURCE_FILE.fullmatch(code)]
     return [
         name
         for name in named
-        if not (page.parent / name).exists() and not (ROOT / name).exists() and name not in known
+        if not (page.parent / name).exists() and not any(k.endswith(f"/{name}") for k in known)
     ]
 
 
