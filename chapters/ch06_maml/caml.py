@@ -221,11 +221,14 @@ def image_network(image_shape, way: int, context_size: int = 100, filters: int =
     def convolution():
         return layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)
 
+    def norm():  # the scale is left to the next layer, as in MAML's network
+        return layers.BatchNormalization(scale=False)
+
     before = [layers.Input(image_shape)]
     for _ in range(2):
-        before += [convolution(), layers.BatchNormalization(), layers.ReLU()]
-    before = keras.Sequential([*before, convolution(), layers.BatchNormalization()])
-    after = [layers.ReLU(), convolution(), layers.BatchNormalization(), layers.ReLU()]
+        before += [convolution(), norm(), layers.ReLU()]
+    before = keras.Sequential([*before, convolution(), norm()])
+    after = [layers.ReLU(), convolution(), norm(), layers.ReLU()]
     after += [layers.GlobalAveragePooling2D(), layers.Dense(way)]
     after = keras.Sequential([layers.Input(before.output_shape[1:]), *after])
     return FiLM(before, after, context_size)

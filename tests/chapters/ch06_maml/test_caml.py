@@ -261,8 +261,8 @@ def test_the_papers_networks_have_the_papers_sizes_and_every_weight_learns():
 
     network = image_network((28, 28, 1), way=3, context_size=10, filters=8)
     images = CAML(network, cross_entropy)
-    # convolutions without bias, four batch norms (scale, offset), FiLM, dense
-    trainable = 9 * 8 + 3 * 9 * 64 + 4 * 16 + 10 * 16 + 8 * 3 + 3
+    # convolutions without bias, four batch norms (offset alone, as MAML's), FiLM, dense
+    trainable = 9 * 8 + 3 * 9 * 64 + 4 * 8 + 10 * 16 + 8 * 3 + 3
     assert sum(int(np.prod(v.shape)) for v in images.trainable_variables) == trainable
     batch = classification((28, 28, 1), dtype=tf.float32)
     gradients = step_gradient(caml.train_step, images, batch, "sequential")
