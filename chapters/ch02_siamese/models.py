@@ -108,8 +108,9 @@ class NearestNeighbour(FewShotLearner):
 
     @property
     def item_shape(self):
-        """Shape of one item."""
-        return tuple(self.encoder.input_shape[1:])
+        """Shape of one item; None for an encoder that takes any."""
+        shape = getattr(self.encoder, "input_shape", None)
+        return shape and tuple(shape[1:])
 
     @property
     def encoder(self):

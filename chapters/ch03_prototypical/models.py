@@ -124,8 +124,9 @@ class PrototypicalNetwork(FewShotLearner):
 
     @property
     def item_shape(self):
-        """Shape of one item."""
-        return tuple(self.encoder.input_shape[1:])
+        """Shape of one item; None for an encoder that takes any."""
+        shape = getattr(self.encoder, "input_shape", None)
+        return shape and tuple(shape[1:])
 
     def call(self, inputs, training=False):
         """Logits of the queries; one encoder and one pass for support and query (E3.6)."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from chapters.engine.learner import FewShotLearner
 from chapters.engine.recurrent import run_cell
+from chapters.engine.support import checked_labels
 
 
 @keras.saving.register_keras_serializable(__package__)
@@ -91,7 +92,8 @@ class SequentialLearner(FewShotLearner):
         Returns:
             [batch, time, way].
         """
-        return self.network(with_previous(images, tf.one_hot(label, self.way)))
+        shown = tf.one_hot(checked_labels(self, label), self.way)  # [batch, time, way]
+        return self.network(with_previous(images, shown))
 
     def call(self, inputs, training=False):
         """Logits of the queries [task, query, way]; pictures are shown in the order given."""

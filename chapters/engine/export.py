@@ -31,6 +31,7 @@ def adapt_and_predict(learner, strict: bool = False) -> Callable:
     """
 
     def serve(support_x, support_y, query_x):
+        support_x, support_y, query_x = map(tf.convert_to_tensor, (support_x, support_y, query_x))
         limit = tf.shape(support_x)[0] if learner.way is None else learner.way
         labels, usable = _usable(support_x, support_y, limit)
         fits = tf.equal(tf.shape(support_x)[0], tf.shape(support_y)[0])

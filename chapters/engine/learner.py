@@ -20,12 +20,12 @@ class FewShotLearner(keras.Model):
     """A Keras model of tasks. Subclasses say what an item is and have ``call``.
 
     Attributes:
-        item_shape: shape of one item.
+        item_shape: shape of one item, None for any.
         way: number of classes where the network has an output for each, None for any number.
         outputs: outputs of a network that may also learn numbers, None where labels are expected.
     """
 
-    item_shape: tuple[int, ...] = ()
+    item_shape: tuple[int, ...] | None = None
     way: int | None = None
     outputs: int | None = None
 

@@ -41,20 +41,28 @@ def checked_task(learner, inputs) -> dict:
 def checked_support(learner, support_x, support_y) -> tuple:
     """A support set as two tensors; arguments and errors as for ``checked_task``."""
     support_x = _items(learner, "support_x", support_x)
-    support_y = _labels(learner, support_y)
+    support_y = checked_labels(learner, support_y)
     if not support_x.shape[:2].is_compatible_with(support_y.shape[:2]):
         raise RunError(
             f"support_x has shape {support_x.shape} but support_y {support_y.shape}; both need "
             "the same numbers of tasks and items."
         )
-    if support_y.dtype.is_integer and _has_values(support_y):
-        _check_range(learner, np.asarray(support_y))
     return support_x, support_y
+
+
+def checked_labels(learner, y):
+    """Labels or targets alone; arguments and errors as for ``checked_task``."""
+    y = _labels(learner, y)
+    if y.dtype.is_integer and _has_values(y):
+        _check_range(learner, np.asarray(y))
+    return y
 
 
 def _items(learner, name: str, x):
     """Items [task, item, ...] in the learner's precision."""
     x, expected = _tensor(name, x), learner.item_shape
+    if expected is None:  # an encoder that takes any shape
+        expected = x.shape[2:]
     if len(x.shape) != len(expected) + 2:
         raise RunError(
             f"{name} has shape {x.shape}; expected [task, {name.removesuffix('_x')}, "

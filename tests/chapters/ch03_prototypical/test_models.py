@@ -181,7 +181,7 @@ def test_learner_works_with_compile_and_fit():
 
 def test_pixel_baseline_equals_a_slow_nearest_neighbour():
     inputs, _ = random_task(way=3, shot=2, query=4, tasks=1)
-    predicted = np.argmax(PixelNeighbour()(inputs)[0], axis=-1)
+    predicted = np.argmax(PixelNeighbour((6,))(inputs)[0], axis=-1)
     support, labels = inputs["support_x"][0].numpy(), inputs["support_y"][0].numpy()
     for query, found in zip(inputs["query_x"][0].numpy(), predicted, strict=True):
         cosines = [query @ s / np.linalg.norm(query) / np.linalg.norm(s) for s in support]

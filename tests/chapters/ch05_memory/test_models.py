@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from chapters.ch05_memory.baselines import Forgetful, LSTMCells
 from chapters.ch05_memory.mann import MANNCell
-from chapters.ch05_memory.models import SequenceModel, SequentialLearner, one_hot, with_previous
+from chapters.ch05_memory.models import SequenceModel, SequentialLearner, with_previous
 from chapters.ch05_memory.ntm import NTMCell
 from chapters.ch05_memory.training import sequence_step
+from chapters.engine.errors import RunError
 from datasets.sequences import CopyTask
 
 WAY, SIDE = 3, 4
@@ -81,7 +82,7 @@ def test_e5_14_one_program_serves_all_lengths_of_training():
 def test_a_label_is_shown_one_step_after_its_picture():
     images = pictures(2, 4)
     label = tf.constant([[0, 1, 2, 0], [2, 2, 1, 0]])
-    x = with_previous(images, one_hot(label, WAY)).numpy()
+    x = with_previous(images, tf.one_hot(label, WAY)).numpy()
     np.testing.assert_array_equal(x[:, :, : SIDE * SIDE], tf.reshape(images, [2, 4, -1]))
     assert np.all(x[:, 0, SIDE * SIDE :] == 0)
     np.testing.assert_array_equal(x[:, 1:, SIDE * SIDE :].argmax(-1), label[:, :-1])
@@ -113,7 +114,7 @@ def test_the_few_shot_learner_answers_as_if_each_query_came_next():
 
 @pytest.mark.parametrize("label", [-1, WAY])
 def test_labels_out_of_range_are_refused(label):
-    with pytest.raises(ValueError, match=f"label {label}; the network knows 0 to {WAY - 1}"):
+    with pytest.raises(RunError, match=f"labels must be 0 to {WAY - 1}"):
         learner().present(pictures(1, 2), np.array([[0, label]]))
 
 

@@ -185,7 +185,11 @@ def test_sequences_longer_than_the_memory_are_announced(capsys, in_short, tmp_pa
         (train_ntm, ["--min-length", "9"], "min_length 9 is above max_length 5"),
         (train_ntm, ["--task", "recall"], "needs at least 2 items"),
         (train_ntm, ["--task", "sort"], "it must be one of copy, repeat_copy, recall"),
-        (train_mann, ["--head-num", "99"], "99 heads need at least as many slots"),
+        (
+            train_mann,
+            ["--head-num", "60", "--memory-size", "50"],
+            "60 heads need at least as many slots",
+        ),
         (train_mann, ["--way", "9999"], "classes, but an episode needs 9999"),
         (train_mann, ["--length", "9999"], "an episode shows 9999"),
     ],

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch06_maml import plots
-from chapters.engine import objectives
+from chapters.ch06_maml.losses import cross_entropy
 from chapters.engine.figures import METHODS, RIGHT, SMALL, WRONG, plt
 from datasets.episodes import Episode
 
@@ -27,7 +27,7 @@ def test_a_method_keeps_its_colour_under_every_attack():
 class SureOfClass0:
     """Whatever it adapts to and sees."""
 
-    objective = staticmethod(objectives.cross_entropy)
+    objective = staticmethod(cross_entropy)
 
     def adapt(self, support_x, support_y):
         """Nothing to learn."""

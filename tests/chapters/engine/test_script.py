@@ -65,7 +65,7 @@ def test_the_arguments_arrive():
 
 
 def test_an_interruption_exits_with_130_and_the_run_goes_on(tmp_path):
-    argv = ["--run", str(tmp_path / "r"), "--steps", "80", "--resume"]
+    argv = ["--run", str(tmp_path / "r"), "--steps", "400", "--resume"]
     done = FORKS.Event()
     child = Child(tmp_path / "said.txt", run_tiny, argv, None, done)
     assert done.wait(120), child.said

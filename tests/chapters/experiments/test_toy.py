@@ -92,6 +92,6 @@ def test_every_preset_runs_and_leaves_its_files(preset, tmp_path):
 
 def test_a_diverging_run_ends_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
-        script.run(train_toy.main, ["--inner-rate", "1e39", "--run", str(tmp_path / "run")])
+        script.run(train_toy.main, ["--inner-rate", "1e38", "--run", str(tmp_path / "run")])
     assert left.value.code == 2
     assert "not finite" in capsys.readouterr().err
