@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         "--steps", type=within(whole, 0, 100), default=3, help="inner steps (default: 3)"
     )
     parser.add_argument(
-        "--rate", type=within(number, 0.0, 1e6), default=0.01, help="inner rate (default: 0.01)"
+        "--rate", type=within(number, 0.0, 1e100), default=0.01, help="inner rate (default: 0.01)"
     )
     options = parser.parse_args(argv)
     script.prepare(options.seed)

@@ -77,7 +77,7 @@ def test_options_shrink_to_what_a_folder_holds(tmp_path):
     assert not fitted.rotations
     training, validation, tests = images.samplers(data, fitted, validation_way=5)
     assert training(0)[0]["support_x"].shape == (1, 6 * 3, 28, 28, 1)
-    assert validation(0)[0]["support_x"].shape == (1, 2 * 2, 28, 28, 1)
+    assert validation(0)[0]["support_x"].shape == (1, 2 * 1, 28, 28, 1)
     assert tests[Column(2, 2)](0)[0]["query_x"].shape == (1, 2 * 1, 28, 28, 1)
 
 
