@@ -54,6 +54,8 @@ def _enter(output, env, function, args):
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    # Shells let what they start in the background ignore Ctrl-C; a child is to hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     function(*args)
 
 
