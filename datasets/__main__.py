@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import datasets
-from datasets import home, sources
+from datasets import console, home, sources
 from datasets.errors import DataError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one sentence on stderr."""
+    console.print_anything()
     options = _parser().parse_args(arguments, argparse.Namespace(root=None))
     try:
         options.run(options)

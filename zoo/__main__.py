@@ -15,6 +15,7 @@ import zoo
 from chapters.engine import files, script
 from chapters.engine.configuration import whole
 from chapters.engine.errors import RunError
+from datasets import console
 from datasets.errors import DataError
 from zoo import cards, report, results, store, wording
 from zoo.errors import ZooError
@@ -30,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 after one sentence on what is wrong."""
-    script.print_anything()
+    console.print_anything()
     try:
         options = _parser().parse_args(argv)
         return options.run(options) or 0

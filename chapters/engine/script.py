@@ -3,12 +3,12 @@
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Callable
 
 from chapters.engine import processor, quiet
 from chapters.engine.errors import RunError
-from datasets.errors import DataError, DataNotice
+from datasets import console
+from datasets.errors import DataError
 
 FILE_ERRORS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -31,7 +31,7 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
     An interruption from the keyboard exits with 130. Anything unexpected keeps its traceback:
     that is a defect of this project, not of its user.
     """
-    print_anything()
+    console.print_anything()
     try:
         main(argv)
     except (DataError, RunError) as error:
@@ -48,28 +48,6 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
         _leave(f"error: {TOO_LARGE} ({str(error).partition(chr(10))[0][:200]}).", 2)
     except KeyboardInterrupt:
         _leave("\nStopped. The same command with --resume goes on from the last checkpoint.", 130)
-
-
-def print_anything() -> None:
-    """Let letters that a console does not know be printed by their number, not end the program.
-
-    What data readers have to tell is printed as a line.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where a test has put another one
-            stream.reconfigure(errors="backslashreplace")
-    warnings.showwarning = _show
-
-
-SHOW_WARNING = warnings.showwarning
-
-
-def _show(message, category, *where, **options) -> None:
-    """``note: ...`` for what readers tell, Python's own form for all else."""
-    if issubclass(category, DataNotice):
-        print(f"note: {message}", file=sys.stderr, flush=True)
-    else:
-        SHOW_WARNING(message, category, *where, **options)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """``python -m datasets``: what it lists, gets, verifies and refuses."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -177,6 +178,21 @@ def test_verify_accepts_the_expected_contents(capsys, faces, monkeypatch):
     monkeypatch.setattr(sources.remote, "digest", lambda *_: sources.FACES_PART.digest)
     assert command.main(["verify", "orl_faces", "--root", str(faces)]) == 0
     assert "exactly the expected files" in capsys.readouterr().out
+
+
+def test_a_console_that_knows_few_letters_ends_nothing(tmp_path):
+    folder = tmp_path / "data 日本" / "orl_faces"
+    folder.mkdir(parents=True)
+    (folder / "att_faces.zip").write_bytes(b"")
+    done = subprocess.run(
+        [sys.executable, "-m", "datasets", "--root", str(folder.parent)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"data \u65e5\u672c" in done.stdout
 
 
 def test_stand_ins_cannot_be_verified(capsys):
