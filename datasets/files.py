@@ -27,6 +27,14 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder; there is none of a name that no file can have."""
+    try:
+        return Path(path).is_dir()
+    except OSError:  # pathlib's answer to a name that is too long
+        return False
+
+
 def numeric_order(name: str) -> list[tuple[int, str]]:
     """Sort key that puts ``s2`` before ``s10``: digits compare as numbers, the rest as text."""
     parts = re.split(r"([0-9]+)", name)  # text, digits, text, digits, ...

@@ -7,6 +7,7 @@ options: what the network sees does not depend on the way a file came in.
 """
 
 import contextlib
+import os
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from datasets import mfcc
 from datasets.dataset import Dataset
 from datasets.errors import DataError, DataNotice, tell
-from datasets.files import numeric_order, regular_file
+from datasets.files import is_folder, numeric_order, regular_file
 from datasets.splits import random_split
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none runs programs
@@ -100,8 +101,8 @@ def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
     folder = Path(path)
     if kind not in READERS:
         raise DataError(f"Unknown kind of data {kind!r}; expected {' or '.join(READERS)}.")
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "missing"
+    if not is_folder(folder):
+        found = "a file" if os.path.lexists(folder) else "missing"
         raise DataError(f"{folder} is {found}; expected a folder with one folder for each class.")
     classes = [entry for entry in _entries(folder) if entry.is_dir()]
     if len(classes) < 2:
@@ -143,6 +144,7 @@ def read_image(
                     f"{path} has {picture.width} x {picture.height} pixels; at most "
                     f"{MAX_PIXELS:,} are read."
                 )
+            picture.load()  # broken pixels are no fault of the EXIF block
             picture = _upright(path, picture)
             picture = _on_white(_eight_bit(picture)).convert("L" if channels == 1 else "RGB")
     except DataError:

@@ -20,7 +20,6 @@ MAX_SECONDS = 600
 RATES = (1_000, 768_000)  # Hz; a header that says otherwise is broken
 PIECE = 2**16  # samples read at a time where their number is not known
 SILENCE, SHORTEST = 1e-5, 0.01  # of full scale (below the last bit of 16), seconds
-HEAD = 4096  # bytes in which a WAV header ends
 MAX_AMPLITUDE = 1e6  # full scale is 1; beyond this, powers leave the range of float32
 
 
@@ -92,17 +91,26 @@ def _tell_what_is_missing(path, audio: np.ndarray, rate: int) -> None:
         tell(f"{path} is silent.")
     elif len(audio) < SHORTEST * rate:
         tell(f"{path} lasts {1000 * len(audio) / rate:.3g} ms; that is hardly a sound.")
+    announced, there = _wav_data(path)
+    if there < announced < 2**31:  # larger numbers mean "unknown" to programs that stream
+        tell(
+            f"{path} is cut: its header announces {announced:,} bytes of sound, {there:,} are "
+            "there."
+        )
+
+
+def _wav_data(path) -> tuple[int, int]:
+    """Bytes of sound that a WAV file announces, and bytes there are; zeros for other files."""
     with Path(path).open("rb") as file:
-        head = file.read(HEAD)
-    start = head.find(b"data")
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE" and start > 0:
-        announced = int.from_bytes(head[start + 4 : start + 8], "little")
-        there = Path(path).stat().st_size - start - 8
-        if there < announced < 2**31:  # larger numbers mean "unknown" to programs that stream
-            tell(
-                f"{path} is cut: its header announces {announced:,} bytes of sound, {there:,} are "
-                "there."
-            )
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return 0, 0
+        while len(head := file.read(8)) == 8:  # name and size of a chunk
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                return size, Path(path).stat().st_size - file.tell()
+            file.seek(size + size % 2, 1)  # chunks begin at even places
+    return 0, 0
 
 
 def mfcc(

@@ -164,7 +164,7 @@ def _members(folder: Path) -> Iterator[tuple[str, bytes]]:
         if (folder / part).is_dir():
             for path in sorted((folder / part).glob("*/*/*.png")):
                 yield path.relative_to(folder).as_posix(), read_bytes(path, MAX_IMAGE)
-        elif archive.exists():
+        elif archive.is_file():  # a pipe would be waited for without end
             yield from remote.zip_members(archive, ".png", MAX_UNPACKED)
 
 

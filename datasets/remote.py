@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from datasets import home
 from datasets.errors import DataError
+from datasets.files import regular_file
 
 CHUNK = 1 << 16  # bytes read at a time
 
@@ -228,7 +229,7 @@ def _chunks(file: RemoteFile, silence: float, deadline: float) -> Iterator[bytes
         raise _PassingFault(f"no connection ({error.reason})") from error
     except TimeoutError as error:
         raise _PassingFault(f"the server was silent for {silence:g} s") from error
-    except ValueError as error:  # of a redirect
+    except (ValueError, http.client.InvalidURL) as error:  # of a redirect
         raise DataError(f"{file.url} leads to an address that is none ({error}).") from error
     except (http.client.HTTPException, OSError) as error:
         raise _PassingFault(f"the connection broke ({error!r})") from error
@@ -307,7 +308,7 @@ def digest(path: str | Path, suffix: str = "", max_bytes: int = 1 << 30) -> str:
     path = Path(path)
     sha = hashlib.sha256()
     try:
-        if not path.is_dir() and not zipfile.is_zipfile(path):
+        if not path.is_dir() and not zipfile.is_zipfile(regular_file(path, sys.maxsize)):
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         if path.is_dir():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datasets import home, remote
+from datasets.files import is_folder
 
 
 def generated_folder(name: str, write: Callable[[Path], None]) -> Path:
@@ -16,7 +17,7 @@ def generated_folder(name: str, write: Callable[[Path], None]) -> Path:
         DataError: the cache folder cannot be written.
     """
     folder = home.cache_folder() / "generated" / name
-    if not folder.is_dir():
+    if not is_folder(folder):
         with remote.lock(folder):
             if not folder.is_dir():  # otherwise another process has made it meanwhile
                 with remote.part_of(folder) as part:

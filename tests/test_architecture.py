@@ -66,7 +66,11 @@ def forbidden(module: str, imported: str, top_level: bool) -> str:
         return "" if to[0] == "datasets" else "datasets stands alone"
     if by[:2] == ["chapters", "engine"]:
         if to[0] == "datasets":
-            return "" if imported in ENGINE_MAY_IMPORT else "the engine takes console, errors and episodes"
+            return (
+                ""
+                if imported in ENGINE_MAY_IMPORT
+                else "the engine takes console, errors and episodes"
+            )
         return "" if to[:2] == ["chapters", "engine"] else "the engine knows no chapter"
     if by[:2] == ["chapters", "experiments"]:
         below = to[0] == "datasets" or to[:2] in (by[:2], ["chapters", "engine"])

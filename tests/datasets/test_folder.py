@@ -413,3 +413,16 @@ def test_the_same_picture_in_two_classes_is_told(tmp_path):
     png(tmp_path / "a/1.png", noise(1)), png(tmp_path / "b/2.png", noise(1))
     with pytest.warns(DataNotice, match=r"2\.png is the same as .*1\.png, which is of"):
         load_folder(tmp_path, size=(8, 8))
+
+
+def test_a_folder_whose_name_is_too_long_is_missing():
+    with pytest.raises(DataError, match="x is missing; expected a folder"):
+        class_files("x" * 300)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_broken_pixels_are_not_taken_for_a_broken_exif_block(picture_file, recwarn, kind):
+    content = encoded(Image.fromarray(noise(1, (60, 60)).astype(np.uint8)), kind)
+    with pytest.raises(DataError, match="cannot be read as a picture"):
+        read_image(picture_file(content[: len(content) // 2]))
+    assert not recwarn.list

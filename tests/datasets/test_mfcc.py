@@ -349,3 +349,23 @@ def test_packed_sounds_that_the_decoder_knows_are_read(sound_file, subtype, recw
     audio = load_audio(sound_file(content.getvalue()), RATE)
     assert power_near(audio, RATE, 440) > 0.5 * np.sum(np.abs(np.fft.rfft(audio)) ** 2) / 4
     assert not recwarn.list
+
+
+def with_note(text, length):
+    """A WAV file with a note of some length before its data, and where the data begin."""
+    content = wav(noise(1))
+    start = content.index(b"data")
+    note = b"LIST" + length.to_bytes(4, "little") + text.ljust(length, b"x")
+    return content[:start] + note + content[start:], start + len(note) + 8
+
+
+def test_a_note_that_names_the_data_is_not_taken_for_them(sound_file, recwarn):
+    content, _ = with_note(b"INFOdata\xff\xff\xff\x7f", 20)
+    read_sound(sound_file(content))
+    assert not recwarn.list
+
+
+def test_a_sound_cut_after_a_long_note_is_told(sound_file):
+    content, start = with_note(b"INFO", 8_000)
+    with pytest.warns(DataNotice, match="announces 32,000 bytes of sound, 9,000 are there"):
+        read_sound(sound_file(content[: start + 9_000]))

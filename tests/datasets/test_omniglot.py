@@ -229,3 +229,27 @@ def test_a_character_under_two_names_is_told(tmp_path):
     shutil.copytree(place / "character01", place / "character1")
     with pytest.raises(DataError, match="drawing 1 of Aa/character01 twice"):
         omniglot.read_set(tmp_path)
+
+
+def test_a_pipe_instead_of_an_archive_is_not_waited_for(tmp_path):
+    for part in omniglot.PARTS:
+        os.mkfifo(tmp_path / f"{part}.zip")
+    with pytest.raises(DataError, match="no complete Omniglot"):
+        omniglot.read_set(tmp_path)
+
+
+def test_a_cache_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("METAZOO_CACHE", str(tmp_path / "cache"))
+    write_tiny(tmp_path)
+    arrays, synced = home.cache_folder() / "arrays", []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(list(arrays.glob("*.npz"))))
+    omniglot.read_set(tmp_path)
+    assert synced == [[]]
+    assert len(list(arrays.glob("*.npz"))) == 1
+
+
+def test_a_drawing_of_more_than_the_cap_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(omniglot, "MAX_IMAGE", 10)
+    write_tiny(tmp_path)
+    with pytest.raises(DataError, match=r"\.png has .* bytes; at most 10 are read"):
+        omniglot.read_set(tmp_path)

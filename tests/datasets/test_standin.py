@@ -85,3 +85,9 @@ def test_a_cache_that_cannot_be_written_is_a_data_error(cache):
     (cache / "generated").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="Cannot write .*generated"):
         generated_folder("set", write)
+
+
+def test_a_cache_whose_name_is_too_long_is_told(monkeypatch):
+    monkeypatch.setenv("METAZOO_CACHE", "x" * 300)
+    with pytest.raises(DataError, match="Cannot write .*File name too long"):
+        generated_folder("a", lambda part: None)

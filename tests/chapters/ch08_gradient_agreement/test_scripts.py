@@ -46,25 +46,30 @@ def results(folder):
     return json.loads((folder / "metrics.json").read_text())["results"]
 
 
+def run_sine(preset, folder):
+    """Folder and output of a sine preset with a tiny budget."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(folder)])
+    return folder, printed.getvalue()
+
+
 @pytest.fixture(scope="module")
 def sine_runs(tmp_path_factory):
-    """Folder and output of every sine preset, and which samplers were made odd meanwhile."""
+    """Runs of the presets of every day, and which samplers were made odd meanwhile."""
     runs, spoiled, spoil = {}, [], Outliers.__call__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             Outliers, "__call__", lambda self, i: spoiled.append(self.sampler) or spoil(self, i)
         )
         for preset in FAST:
-            folder, printed = tmp_path_factory.mktemp(preset), io.StringIO()
-            with contextlib.redirect_stdout(printed):
-                train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(folder)])
-            runs[preset] = folder, printed.getvalue()
+            runs[preset] = run_sine(preset, tmp_path_factory.mktemp(preset))
     return runs, spoiled
 
 
-@pytest.mark.parametrize("preset", FAST)
-def test_every_sine_preset_runs_with_a_tiny_budget(preset, sine_runs):
-    folder, printed = sine_runs[0][preset]
+@pytest.mark.parametrize("preset", each(SINE, FAST))
+def test_every_sine_preset_runs_with_a_tiny_budget(preset, sine_runs, tmp_path):
+    folder, printed = sine_runs[0].get(preset) or run_sine(preset, tmp_path / preset)
     assert files(folder) >= FILES | {"learning_curve.png", "error_by_steps.png", "fits.png"}
     base = "Reptile" if "reptile" in preset else "MAML"
     odd = ", 10% odd" if "outliers" in SINE[preset] else ""
