@@ -33,8 +33,9 @@ def lock() -> Iterator[None]:
     path = FOLDER.with_name(f".{FOLDER.name}.lock")
     busy = f"Another process has been changing {FOLDER} for {PATIENCE / 60:.0f} minutes; end it."
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.locked(path, PATIENCE, busy):
-        _put_right()
+    with files.locked(path, PATIENCE, busy) as was_free:
+        if was_free:  # otherwise what is half-done is this process's own
+            _put_right()
         yield
 
 

@@ -102,13 +102,16 @@ def replacing(folder: Path, part: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
+def locked(path: Path, wait: float, busy: str) -> Iterator[bool]:
     """Hold the lock file ``path``; a thread or process that holds it already may hold it again.
 
     Args:
         path: the lock file; it stays behind, empty.
         wait: seconds to wait for another process.
         busy: the sentence when it does not let go.
+
+    Yields:
+        Whether it was free; otherwise this process holds it already and is in the middle of a task.
 
     Raises:
         RunError: another process holds it.
@@ -121,6 +124,6 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise RunError(f"{path.parent} is gone; leave a folder alone while it is used.") from error
     try:
-        yield
+        yield lock.lock_counter == 1
     finally:
         lock.release()

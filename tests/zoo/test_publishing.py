@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import zoo
+from chapters.engine import files
 from chapters.engine.errors import RunError
 from tests.zoo.conftest import draw
 from zoo import cards, results, store
@@ -95,10 +96,14 @@ def test_a_publication_that_fails_at_its_end_brings_the_old_entry_back(
 ):
     before = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
 
-    def full(*_):
-        raise OSError(28, "No space left on device", str(results.FILE))
+    write = files.write_text
 
-    monkeypatch.setattr(results, "record", full)
+    def full(path, text):
+        if path == results.FILE:  # what is written last
+            raise OSError(28, "No space left on device", str(path))
+        write(path, text)
+
+    monkeypatch.setattr(files, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
         zoo.publish(finished_run, published, anyway=True)
     after = {path: path.read_bytes() for path in own_zoo.rglob("*") if path.is_file()}
