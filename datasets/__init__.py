@@ -8,12 +8,12 @@ from datasets.errors import DataError
 
 # name -> module with load(root, offline, ...); modules are imported when they are asked for.
 LOADERS = {
-    "omniglot": "datasets.omniglot",
-    "strokes": "datasets.strokes",
-    "orl_faces": "datasets.faces",
-    "sketch_faces": "datasets.sketch_faces",
-    "cats_dogs": "datasets.sounds",
-    "synth_sounds": "datasets.synth_sounds",
+    "omniglot": "datasets.sets.omniglot",
+    "strokes": "datasets.standins.strokes",
+    "orl_faces": "datasets.sets.faces",
+    "sketch_faces": "datasets.standins.sketch_faces",
+    "cats_dogs": "datasets.sets.sounds",
+    "synth_sounds": "datasets.standins.synth_sounds",
 }
 
 

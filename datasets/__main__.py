@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import datasets
-from datasets import console, home, sources
+from datasets import console, home
 from datasets.errors import DataError
+from datasets.sets import sources
 
 
 def main(arguments: list[str] | None = None) -> int:

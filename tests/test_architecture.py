@@ -15,7 +15,7 @@ OURS = ("datasets", "chapters", "zoo", "tests")
 SOURCES = sorted(p for top in OURS[:3] for p in (ROOT / top).rglob("*.py"))
 CHAPTERS = sorted(p for p in (ROOT / "chapters").glob("ch[0-9]*") if p.is_dir())
 # What the engine may take from the data: the errors, and the type of an episode.
-ENGINE_MAY_IMPORT = {"datasets.console", "datasets.errors", "datasets.episodes"}
+ENGINE_MAY_IMPORT = {"datasets.console", "datasets.errors", "datasets.tasks.episodes"}
 
 
 def module_of(path: Path) -> str:
@@ -107,11 +107,11 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize(
     ("module", "source", "allowed"),
     [
-        ("datasets.faces", "from datasets.pgm import read_pgm", True),
-        ("datasets.faces", "import chapters.engine.errors", False),
-        ("datasets.faces", "def f():\n    from zoo import store", False),
+        ("datasets.sets.faces", "from datasets.readers.pgm import read_pgm", True),
+        ("datasets.sets.faces", "import chapters.engine.errors", False),
+        ("datasets.sets.faces", "def f():\n    from zoo import store", False),
         ("chapters.engine.loop", "from datasets.errors import DataError", True),
-        ("chapters.engine.loop", "from datasets.episodes import Episode", True),
+        ("chapters.engine.loop", "from datasets.tasks.episodes import Episode", True),
         ("chapters.engine.loop", "import datasets", False),
         ("chapters.engine.loop", "from datasets.dataset import Dataset", False),
         ("chapters.engine.loop", "from chapters.ch03_prototypical import models", False),
@@ -123,7 +123,7 @@ def test_imports_point_one_way(path):
         ("chapters.ch02_siamese.train", "import chapters.ch03_prototypical.models", False),
         ("chapters.ch02_siamese.train", "import zoo", False),
         ("chapters.ch02_siamese.train", "from chapters.experiments import images", True),
-        ("chapters.experiments.images", "from datasets.episodes import Episode", True),
+        ("chapters.experiments.images", "from datasets.tasks.episodes import Episode", True),
         ("chapters.experiments.images", "from chapters.engine import loop", True),
         ("chapters.experiments.images", "from chapters.ch02_siamese import models", False),
         ("chapters.engine.loop", "from chapters.experiments import images", False),

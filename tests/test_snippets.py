@@ -11,7 +11,7 @@ from PIL import Image
 
 import datasets
 import zoo
-from datasets.folder import load_folder
+from datasets.readers.folder import load_folder
 from tests.test_pages import PAGES, ROOT, name_of
 from zoo import verifying
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chapters.engine import files
 from chapters.engine.configuration import shorten
-from datasets import mfcc
+from datasets.readers import mfcc
 from zoo import results, safety, store, wording
 from zoo.catalogue import Entry
 from zoo.errors import ZooError

@@ -5,7 +5,7 @@ import numpy as np
 import datasets
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label, plt
 from chapters.experiments import images, pictures, sine, sine_pictures
-from datasets.episodes import EpisodeSampler
+from datasets.tasks.episodes import EpisodeSampler
 from zoo.loading import Loaded
 from zoo.prediction import classify
 

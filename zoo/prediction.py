@@ -9,7 +9,7 @@ from chapters.engine import files
 from chapters.engine.configuration import suggest
 from chapters.experiments.images import is_ink
 from datasets.errors import tell
-from datasets.folder import class_files
+from datasets.readers.folder import class_files
 from zoo import loading
 from zoo.errors import ZooError
 from zoo.loading import Loaded

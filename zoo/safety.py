@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from datasets.errors import DataError
-from datasets.files import read_bytes
+from datasets.readers.files import read_bytes
 from zoo.errors import ZooError
 
 MAX_WEIGHTS = 64 * 2**20  # bytes of a weights file, and of the numbers it announces

@@ -11,8 +11,8 @@ import numpy as np
 
 import datasets
 from chapters.experiments import sine
-from datasets.episodes import EpisodeSampler
 from datasets.errors import DataError
+from datasets.tasks.episodes import EpisodeSampler
 from zoo.errors import ZooError
 from zoo.formats import FORMATS
 from zoo.loading import Loaded

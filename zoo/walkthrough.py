@@ -23,7 +23,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 import zoo
-from datasets.folder import class_files
+from datasets.readers.folder import class_files
 
 PHOTOS = os.environ.get("PHOTOS", "")  # your folder; in a notebook write it here
 RESULTS = Path(os.environ.get("RESULTS") or tempfile.mkdtemp())

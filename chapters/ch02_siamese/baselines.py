@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from datasets.sounds import Clips
+from datasets.sets.sounds import Clips
 
 
 def pixels(images) -> np.ndarray:

@@ -21,12 +21,12 @@ from chapters.ch02_siamese.presets import FACE_SETS, FacesConfig
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
 from datasets.dataset import Dataset
-from datasets.episodes import to_float
 from datasets.errors import DataError
-from datasets.folder import load_folder
-from datasets.folder import read_image as read_any_image
-from datasets.pairs import Pairs, PairSampler, items_of_split
-from datasets.pgm import read_pgm
+from datasets.readers.folder import load_folder
+from datasets.readers.folder import read_image as read_any_image
+from datasets.readers.pgm import read_pgm
+from datasets.tasks.episodes import to_float
+from datasets.tasks.pairs import Pairs, PairSampler, items_of_split
 
 HEIGHT, WIDTH = 112, 92  # of the ORL faces
 SIZE = 2  # the book uses every second row and column

@@ -19,7 +19,7 @@ from chapters.engine import files, script
 from chapters.engine.configuration import Parser
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
-from datasets.folder import SUFFIXES
+from datasets.readers.folder import SUFFIXES
 
 
 def main(argv: list[str] | None = None) -> None:

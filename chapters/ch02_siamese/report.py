@@ -8,8 +8,8 @@ from chapters.ch02_siamese.measures import Summary, Verification, auc, summarise
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig
 from chapters.engine.evaluation import Score
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
-from datasets.sounds import Clips
+from datasets.sets.sounds import Clips
+from datasets.tasks.episodes import EpisodeSampler
 
 # measure -> heading of its column. Precision is what the book calls accuracy.
 COLUMNS = {

@@ -14,11 +14,12 @@ from keras import layers
 
 from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import AudioConfig
-from datasets import sounds, synth_sounds
-from datasets.folder import read_sound
-from datasets.mfcc import Normaliser
-from datasets.pairs import Pairs, folder_pairs
-from datasets.sounds import Clips
+from datasets.readers.folder import read_sound
+from datasets.readers.mfcc import Normaliser
+from datasets.sets import sounds
+from datasets.sets.sounds import Clips
+from datasets.standins import synth_sounds
+from datasets.tasks.pairs import Pairs, folder_pairs
 
 ANCHOR, SAME, OTHER = "Dogs", "Sub_dogs", "Cats"  # genuine: Dogs, Sub_dogs; imposite: Dogs, Cats
 COEFFICIENTS, FRAMES = 20, 400

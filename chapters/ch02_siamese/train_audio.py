@@ -20,9 +20,9 @@ from chapters.engine import configuration, script, strategies
 from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
-from datasets.episodes import EpisodeSampler
-from datasets.pairs import ListedPairs, Pairs, folder_folds
-from datasets.sounds import Clips, to_dataset
+from datasets.sets.sounds import Clips, to_dataset
+from datasets.tasks.episodes import EpisodeSampler
+from datasets.tasks.pairs import ListedPairs, Pairs, folder_folds
 
 NETWORK, REGRESSION, LENGTH = "siamese network", "logistic regression, MFCC", "length of the clip"
 

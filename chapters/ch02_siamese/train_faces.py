@@ -18,8 +18,8 @@ from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
-from datasets.pairs import ListedPairs, Pairs, PairSampler, all_pairs, items_of_split
+from datasets.tasks.episodes import EpisodeSampler
+from datasets.tasks.pairs import ListedPairs, Pairs, PairSampler, all_pairs, items_of_split
 
 NETWORK, START, PIXELS = "siamese network", "before training", "raw pixels"
 PARTS = {"train": 9 / 16, "val": 3 / 16, "test": 4 / 16}  # of the book's fixed pairs

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from chapters.ch03_prototypical.models import class_prototypes
 from chapters.engine.figures import SERIES, SMALL, label, plt
-from datasets.episodes import Episode
+from datasets.tasks.episodes import Episode
 
 MARKERS = "osD"  # another one each time the colours begin anew
 

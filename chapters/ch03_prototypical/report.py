@@ -8,7 +8,7 @@ from chapters.engine.evaluation import Evaluator
 from chapters.experiments import images
 from chapters.experiments.images import Column
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
+from datasets.tasks.episodes import EpisodeSampler
 
 PIXELS = "pixels, nearest neighbour"
 UNTRAINED = "untrained encoder"

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from datasets.presentations import presentation_number
-from datasets.sequences import Sequences
+from datasets.tasks.presentations import presentation_number
+from datasets.tasks.sequences import Sequences
 
 
 def sequence_loss(batch: Sequences, logits):
@@ -30,7 +30,7 @@ def count_wrong_bits(model, tasks: dict, sequences: int) -> dict[str, np.ndarray
 
     Args:
         model: SequenceModel.
-        tasks: name -> sampler of ``datasets.sequences``; those of one shape share a program.
+        tasks: name -> sampler of ``datasets.tasks.sequences``; those of one shape share a program.
         sequences: of each task, at least; whole batches are used.
 
     Returns:

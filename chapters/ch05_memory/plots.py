@@ -164,7 +164,7 @@ def lookup(network, episode):
 
     Args:
         network: SequenceModel around a MANNCell.
-        episode: of ``datasets.presentations``; the first of its batch is shown.
+        episode: of ``datasets.tasks.presentations``; the first of its batch is shown.
     """
     x = with_previous(episode.images, episode.shown)[:1]
     logits, states = trace(network, x, x.shape[1])

@@ -26,9 +26,9 @@ from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
-from datasets.episodes import to_float
-from datasets.folder import read_image
-from datasets.presentations import LETTERS, Presentations
+from datasets.readers.folder import read_image
+from datasets.tasks.episodes import to_float
+from datasets.tasks.presentations import LETTERS, Presentations
 
 SHOWN = (1, 2, 3, 4, 5, 10)  # presentations that are reported
 TEST_BATCH = 100

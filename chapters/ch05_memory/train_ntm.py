@@ -22,7 +22,7 @@ from chapters.engine.export import export_run
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.experiments.options import counts
-from datasets.sequences import AssociativeRecallTask, CopyTask, RepeatCopyTask
+from datasets.tasks.sequences import AssociativeRecallTask, CopyTask, RepeatCopyTask
 
 TEST = 2_000_000  # added to the seed: sequences that training never drew
 TEST_BATCH = 100

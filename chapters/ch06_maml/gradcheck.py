@@ -20,7 +20,7 @@ from chapters.engine import script
 from chapters.engine.configuration import Parser, number, whole, within
 from chapters.engine.errors import ConfigError
 from chapters.engine.functional import add_scaled, call_with
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 WIDTHS, TASKS, POINTS = (1, 40, 40, 1), 3, 5
 H = 1e-5  # of the central differences: rounding and curvature cost about the same here

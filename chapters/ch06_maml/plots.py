@@ -5,7 +5,7 @@ import numpy as np
 from chapters.ch06_maml.adversarial import fgsm
 from chapters.engine.figures import RIGHT, SMALL, WRONG, legend, plt, style
 from chapters.experiments import pictures
-from datasets.episodes import Episode
+from datasets.tasks.episodes import Episode
 
 
 def robustness(epsilons: list[float], curves: dict):

@@ -17,7 +17,7 @@ from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.support import checked_support
 from chapters.engine.update import apply_gradients
-from datasets import draws
+from datasets.tasks import draws
 
 OPTIMIZERS = ("sgd", "adam")
 BETA2, EPSILON = 0.999, 1e-8  # Adam's, with beta1 = 0

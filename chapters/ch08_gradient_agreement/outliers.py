@@ -6,7 +6,7 @@ to the test; they belong into training only.
 
 import tensorflow as tf
 
-from datasets import draws
+from datasets.tasks import draws
 
 SALT = 3_000_000  # apart from the seeds of the tasks themselves
 

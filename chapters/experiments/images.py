@@ -16,9 +16,9 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.experiments.options import Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
-from datasets.episodes import Episode, EpisodeSampler, to_float
 from datasets.errors import DataError, tell
-from datasets.folder import load_folder, read_image
+from datasets.readers.folder import load_folder, read_image
+from datasets.tasks.episodes import Episode, EpisodeSampler, to_float
 
 SETS = ("omniglot", "strokes")
 # Classes to learn from -> classes of the test. The publisher's sets share no alphabet.

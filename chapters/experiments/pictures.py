@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WRONG, label, legend, plt, whole_numbers
-from datasets.episodes import Episode
+from datasets.tasks.episodes import Episode
 
 SHOWN = 5  # examples, and queries, of a class at most
 CELL = (0.85, 1.25)  # inches of an image with its title

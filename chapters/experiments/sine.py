@@ -20,7 +20,7 @@ from chapters.engine.support import explain_divergence
 from chapters.experiments import sine_pictures
 from chapters.experiments.baselines import FineTuning, joint_step
 from chapters.experiments.options import SineOptions, outer_rate, shown_steps
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 FULL = (0.0, 2 * math.pi)
 FAMILIES = {

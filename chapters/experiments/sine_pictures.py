@@ -17,7 +17,7 @@ from chapters.engine.figures import (
     whole_numbers,
     write_values,
 )
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 
 def fits(contenders: dict, curves: SineTasks, shown: list[int]):

@@ -16,7 +16,7 @@ from chapters.engine.figures import HELD_OUT, TRAINING, course, legend, plt
 from chapters.engine.loop import Loop
 from chapters.engine.support import explain_divergence
 from chapters.experiments.options import ToyOptions, shown_steps
-from datasets.hyperplanes import HyperplaneTasks
+from datasets.tasks.hyperplanes import HyperplaneTasks
 
 DIM = 50
 FLOOR = math.log(2)  # loss of someone who knows nothing

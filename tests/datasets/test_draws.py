@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from datasets import draws
+from datasets.tasks import draws
 
 
 @pytest.mark.parametrize(("draw", "expected"), [(draws.uniform, "uniform"), (draws.normal, "norm")])

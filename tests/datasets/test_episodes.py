@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler, episodes
 from datasets.errors import DataError
+from datasets.tasks.episodes import EpisodeSampler, episodes
 
 COUNTS = (9, 7, 12, 8, 10, 7)  # items per class: uneven on purpose
 

@@ -5,9 +5,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from datasets import faces, sources
 from datasets.errors import DataError
-from datasets.pgm import write_pgm
+from datasets.readers.pgm import write_pgm
+from datasets.sets import faces, sources
 
 
 def write_people(folder, people=3, pictures=10, shape=(4, 3)):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from datasets.errors import DataError
-from datasets.files import numeric_order, read_bytes
+from datasets.readers.files import numeric_order, read_bytes
 
 
 def test_content_up_to_the_limit(tmp_path):

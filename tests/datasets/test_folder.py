@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from datasets import folder as module
 from datasets.errors import DataError, DataNotice
-from datasets.folder import class_files, load_folder, read_image, read_sound
+from datasets.readers import folder as module
+from datasets.readers.folder import class_files, load_folder, read_image, read_sound
 
 SIZE = (6, 8)  # height, width
 
@@ -323,7 +323,8 @@ def test_every_image_suffix_belongs_to_an_allowed_format():
 
 def test_importing_the_readers_loads_neither_tensorflow_nor_librosa():
     code = (
-        "import sys, datasets.faces, datasets.folder, datasets.mfcc, datasets.pgm, datasets.sounds;"
+        "import sys, datasets.readers.folder, datasets.readers.mfcc, datasets.readers.pgm;"
+        "import datasets.sets.faces, datasets.sets.sounds;"
         "print({'tensorflow', 'librosa', 'numba'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from datasets.errors import DataError
-from datasets.hyperplanes import HyperplaneTasks
+from datasets.tasks.hyperplanes import HyperplaneTasks
 
 
 def one_task(points, **options):

@@ -10,7 +10,7 @@ import pytest
 
 import datasets
 from datasets import __main__ as command
-from datasets import sources
+from datasets.sets import sources
 from tests.datasets.local_server import LocalServer
 
 PROJECT = Path(__file__).parents[2]

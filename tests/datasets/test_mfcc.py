@@ -8,9 +8,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import sources
 from datasets.errors import DataError, DataNotice
-from datasets.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
+from datasets.readers.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
+from datasets.sets import sources
 
 RATE = 16_000
 SMALL = {"n_mfcc": 13, "n_fft": 512, "hop_length": 256, "n_mels": 32}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from datasets import home, omniglot
+from datasets import home
 from datasets.errors import DataError
+from datasets.sets import omniglot
 
 
 def write_tiny(folder: Path, drawings: int = 20) -> None:

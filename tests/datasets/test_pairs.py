@@ -6,7 +6,14 @@ import tensorflow as tf
 
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.pairs import ListedPairs, Pairs, PairSampler, all_pairs, folder_folds, folder_pairs
+from datasets.tasks.pairs import (
+    ListedPairs,
+    Pairs,
+    PairSampler,
+    all_pairs,
+    folder_folds,
+    folder_pairs,
+)
 
 
 def numbered(counts, splits=None):

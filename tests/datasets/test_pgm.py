@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import DataError
-from datasets.pgm import MAX_PIXELS, read_pgm, write_pgm
+from datasets.readers.pgm import MAX_PIXELS, read_pgm, write_pgm
 
 PIXELS = [[1, 2, 3], [4, 5, 255]]
 
@@ -121,7 +121,7 @@ def test_missing_file_folder_and_oversized_file_are_named(tmp_path, monkeypatch)
         read_pgm(tmp_path)
     with pytest.raises(DataError, match="not a file"):
         read_pgm("/dev/zero")
-    monkeypatch.setattr("datasets.pgm.MAX_BYTES", 10)
+    monkeypatch.setattr("datasets.readers.pgm.MAX_BYTES", 10)
     (tmp_path / "big.pgm").write_bytes(b"P5 3 2 255\nabcdef")
     with pytest.raises(DataError, match=r"big\.pgm has 17 bytes; at most 10 are read"):
         read_pgm(tmp_path / "big.pgm")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from chapters.ch05_memory.models import with_previous
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.presentations import LETTERS, Presentations, presentation_number
+from datasets.tasks.presentations import LETTERS, Presentations, presentation_number
 
 COUNTS = (6, 4, 9, 5, 7, 4)  # pictures per class: uneven on purpose
 SPLITS = {"train": np.array([0, 2, 3, 5]), "test": np.array([1, 4])}

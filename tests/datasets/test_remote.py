@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasets import remote
 from datasets.errors import DataError
-from datasets.remote import Patience, RemoteFile
+from datasets.sets import remote
+from datasets.sets.remote import Patience, RemoteFile
 from tests.datasets.local_server import LocalServer, data, in_turn, redirect, send, status
 
 BODY = bytes(range(256)) * 40
@@ -276,7 +276,7 @@ def child(server, folder, before: str = "", act: str = "") -> subprocess.Popen:
     file = RemoteFile("file.bin", server.url("/file"), 20_000, SHA)
     act = act or f"print(remote.fetch(remote.{file!r}, {str(folder)!r}))"
     return subprocess.Popen(
-        [sys.executable, "-c", f"{before}\nfrom datasets import remote\n{act}"],
+        [sys.executable, "-c", f"{before}\nfrom datasets.sets import remote\n{act}"],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from datasets.errors import DataError
-from datasets.sequences import AssociativeRecallTask, CopyTask, RepeatCopyTask, Sequences
+from datasets.tasks.sequences import AssociativeRecallTask, CopyTask, RepeatCopyTask, Sequences
 
 TASKS = {
     "copy": lambda **options: CopyTask(**{"batch": 3, "max_length": 6, **options}),

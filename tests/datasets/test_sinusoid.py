@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from datasets.errors import DataError
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 FULL_CIRCLE = (0.0, 2 * math.pi)
 BLOG = {"amplitude": (1, 1), "phases": (0, math.pi), "x_range": (-2 * math.pi, 2 * math.pi)}

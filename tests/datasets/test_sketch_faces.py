@@ -8,7 +8,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import datasets
-from datasets import faces, sketch_faces, sources
+from datasets.sets import faces, sources
+from datasets.standins import sketch_faces
 
 
 @pytest.fixture(scope="module")

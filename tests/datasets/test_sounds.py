@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from datasets import sounds, sources
 from datasets.errors import DataError
-from datasets.mfcc import fit_length, load_audio, mfcc
+from datasets.readers.mfcc import fit_length, load_audio, mfcc
+from datasets.sets import sounds, sources
 
 RATE = 4_000
 OPTIONS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets import remote, sources
 from datasets.errors import DataError
+from datasets.sets import remote, sources
 from tests.datasets.local_server import LocalServer, data, status
 
 NAMES = ("omniglot", "orl_faces", "cats_dogs")

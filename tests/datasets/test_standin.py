@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from datasets.errors import DataError
-from datasets.standin import generated_folder
+from datasets.standins.standin import generated_folder
 
 WRITER = """
 import sys, time
-from datasets.standin import generated_folder
+from datasets.standins.standin import generated_folder
 
 def write(part):
     (part / "first").write_text("1")

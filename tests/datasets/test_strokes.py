@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import datasets
-from datasets import omniglot, sources, strokes
+from datasets.sets import omniglot, sources
+from datasets.standins import strokes
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import datasets
-from datasets import sounds, sources, synth_sounds
+from datasets.sets import sounds, sources
+from datasets.standins import synth_sounds
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import tensorflow as tf
 import datasets
 import zoo
 from chapters.ch05_memory import measures
-from datasets.presentations import Presentations, presentation_number
+from datasets.tasks.presentations import Presentations, presentation_number
 
 EPISODES = 400
 

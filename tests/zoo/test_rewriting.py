@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch06_maml import networks
-from datasets import draws
+from datasets.tasks import draws
 from zoo.rewriting import RULES, rewrite
 
 # What neither ONNX nor LiteRT knows.

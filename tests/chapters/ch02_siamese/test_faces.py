@@ -12,7 +12,7 @@ from chapters.ch02_siamese.presets import FACES, FacesConfig
 from chapters.engine.errors import ConfigError
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.pgm import write_pgm
+from datasets.readers.pgm import write_pgm
 
 
 def noise_people(people=12, pictures=4, height=56, width=46):

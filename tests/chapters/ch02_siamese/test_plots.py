@@ -6,7 +6,7 @@ import pytest
 from chapters.ch02_siamese import plots
 from chapters.ch02_siamese.measures import auc
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, plt, style
-from datasets.pairs import Pairs
+from datasets.tasks.pairs import Pairs
 
 
 @pytest.fixture(autouse=True)

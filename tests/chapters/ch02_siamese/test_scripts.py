@@ -13,7 +13,7 @@ import datasets
 from chapters.ch02_siamese import identify, train_audio, train_faces
 from chapters.ch02_siamese.presets import AUDIO, FACES
 from chapters.engine import script
-from datasets.pgm import write_pgm
+from datasets.readers.pgm import write_pgm
 from tests.chapters.presets import each
 
 TINY_FACES = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2",

@@ -8,7 +8,7 @@ import tensorflow as tf
 from chapters.ch02_siamese import baselines, sounds
 from chapters.ch02_siamese.presets import AudioConfig
 from datasets.errors import DataError
-from datasets.sounds import Clips
+from datasets.sets.sounds import Clips
 
 
 def made_clips(per_folder=6, frames=400):

@@ -248,7 +248,7 @@ def test_e3_8_distance_is_the_sum_over_features_not_the_mean():
 
 
 def test_e3_9_query_labels_have_a_row_per_class():
-    from datasets.episodes import EpisodeSampler
+    from datasets.tasks.episodes import EpisodeSampler
     from tests.datasets.test_episodes import marked_dataset
 
     query_y = EpisodeSampler(marked_dataset(), "train", 4, 1, 3).episode(0).query_y
@@ -256,7 +256,7 @@ def test_e3_9_query_labels_have_a_row_per_class():
 
 
 def test_e3_12_more_than_256_classes_keep_their_labels():
-    from datasets.episodes import EpisodeSampler
+    from datasets.tasks.episodes import EpisodeSampler
     from tests.datasets.test_episodes import marked_dataset
 
     dataset = marked_dataset((2,) * 300)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from chapters.ch03_prototypical import plots
 from chapters.engine.figures import SMALL, label, plt
-from datasets.episodes import Episode
+from datasets.tasks.episodes import Episode
 
 
 @pytest.mark.parametrize("way", [3, 20])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch05_memory import measures
-from datasets.sequences import CopyTask, Sequences
+from datasets.tasks.sequences import CopyTask, Sequences
 
 RNG = np.random.default_rng(0)
 

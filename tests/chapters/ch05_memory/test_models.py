@@ -11,7 +11,7 @@ from chapters.ch05_memory.models import SequenceModel, SequentialLearner, with_p
 from chapters.ch05_memory.ntm import NTMCell
 from chapters.ch05_memory.training import sequence_step
 from chapters.engine.errors import RunError
-from datasets.sequences import CopyTask
+from datasets.tasks.sequences import CopyTask
 
 WAY, SIDE = 3, 4
 RNG = np.random.default_rng(0)

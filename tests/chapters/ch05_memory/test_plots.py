@@ -10,7 +10,7 @@ from chapters.ch05_memory.models import SequenceModel
 from chapters.ch05_memory.presets import NTMConfig
 from chapters.engine.figures import RIGHT, SMALL, WRONG, plt
 from datasets.dataset import Dataset
-from datasets.presentations import Presentations
+from datasets.tasks.presentations import Presentations
 
 
 def test_the_memory_has_class_marks_and_right_answers_are_green():

@@ -11,7 +11,7 @@ from chapters.ch05_memory import measures, report, train_mann, train_ntm
 from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, NTMConfig
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
-from datasets.sequences import CopyTask
+from datasets.tasks.sequences import CopyTask
 from tests.chapters.presets import each
 
 TINY = [

@@ -10,8 +10,8 @@ from chapters.ch06_maml import maml, networks, numpy_maml
 from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.mapping import MODES
-from datasets.hyperplanes import HyperplaneTasks
-from datasets.sinusoid import SineTasks
+from datasets.tasks.hyperplanes import HyperplaneTasks
+from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.meta_gradients import (
     assert_close,
     central_differences,

@@ -7,7 +7,7 @@ import tensorflow as tf
 from chapters.ch06_maml import plots
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.engine.figures import METHODS, RIGHT, SMALL, WRONG, plt
-from datasets.episodes import Episode
+from datasets.tasks.episodes import Episode
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from chapters.ch07_meta_sgd_reptile.meta_sgd import FIRST_RATE, MetaSGD
 from chapters.engine.errors import RunError
 from chapters.engine.functional import call_with, values
 from chapters.engine.mapping import MODES
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
     central_differences,
     classification,

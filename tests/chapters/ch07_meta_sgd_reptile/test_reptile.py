@@ -10,7 +10,7 @@ from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch07_meta_sgd_reptile.reptile import OPTIMIZERS, Reptile, minibatches, train_step
 from chapters.engine.functional import call_with
 from chapters.engine.mapping import MODES
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
     classification,
     network,

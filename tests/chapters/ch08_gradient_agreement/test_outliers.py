@@ -9,8 +9,8 @@ from chapters.ch06_maml import networks
 from chapters.ch06_maml.losses import squared_error
 from chapters.ch08_gradient_agreement.gradient_agreement import GradientAgreement, maml_step
 from chapters.ch08_gradient_agreement.outliers import Outliers
-from datasets.hyperplanes import HyperplaneTasks
-from datasets.sinusoid import SineTasks
+from datasets.tasks.hyperplanes import HyperplaneTasks
+from datasets.tasks.sinusoid import SineTasks
 
 TASKS, ODD = 5, 2
 

@@ -16,7 +16,7 @@ from chapters.engine.evaluation import (
     measures,
 )
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
+from datasets.tasks.episodes import EpisodeSampler
 
 
 class Known(keras.Model):

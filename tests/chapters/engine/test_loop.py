@@ -13,7 +13,7 @@ from chapters.engine.errors import RunError
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.engine import tiny
 from tests.chapters.engine.children import Child
 from tests.chapters.engine.tiny import TinyConfig, make_loop

@@ -49,7 +49,7 @@ def _train(folder, strategy_name, resume, tasks):
     from chapters.engine.runs import RunFolder
     from chapters.engine.update import apply_gradients
     from datasets.dataset import Dataset
-    from datasets.episodes import EpisodeSampler
+    from datasets.tasks.episodes import EpisodeSampler
 
     config = TrainConfig(run=folder, strategy=strategy_name, resume=resume)
     script.prepare(config.seed)

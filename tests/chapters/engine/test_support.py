@@ -11,7 +11,7 @@ from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
 from chapters.engine.learner import GradientLearner
 from chapters.engine.support import checked_support, explain_divergence
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 
 def network(*shape, outputs=3):

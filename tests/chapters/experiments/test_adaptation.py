@@ -11,7 +11,7 @@ from chapters.engine.errors import ConfigError
 from chapters.experiments import adaptation
 from chapters.experiments.options import AdaptationOptions
 from datasets.dataset import Dataset
-from datasets.episodes import EpisodeSampler
+from datasets.tasks.episodes import EpisodeSampler
 from tests.chapters.experiments.test_images import write_folder
 
 

@@ -12,7 +12,7 @@ from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label
 from chapters.experiments import adaptation, images, pictures
 from chapters.experiments.options import AdaptationOptions, ImageOptions
 from datasets.dataset import Dataset
-from datasets.episodes import Episode, EpisodeSampler
+from datasets.tasks.episodes import Episode, EpisodeSampler
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from chapters.engine.evaluation import Score
 from chapters.engine.figures import BASELINES, METHODS, WIDTH
 from chapters.experiments import sine_pictures
-from datasets.sinusoid import SineTasks
+from datasets.tasks.sinusoid import SineTasks
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ learned to learn. Mended, each task has a hyperplane of its own that labels its 
 import numpy as np
 import tensorflow as tf
 
-from datasets import draws
 from datasets.errors import DataError
+from datasets.tasks import draws
 
 FAMILY_SEED = 0  # of the normals' subspace: training and test tasks share it
 
@@ -24,7 +24,7 @@ class HyperplaneTasks:
     B [dim, rank] is orthonormal, e_1 the first unit vector. B is orthogonal to (1, ..., 1) too, so
     that (x - 1/2) . w = x . w and the book's layer, which has no bias, can represent every task.
 
-    A pure function of (seed, index), like ``datasets.episodes``. Calling the sampler gives
+    A pure function of (seed, index), like ``datasets.tasks.episodes``. Calling the sampler gives
     ``(inputs, query_y)``: support_x [task, shot, dim], query_x [task, query, dim], and labels
     support_y [task, shot], query_y [task, query], int32 in {0, 1}.
 

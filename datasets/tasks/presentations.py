@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from datasets import draws
 from datasets.dataset import Dataset
-from datasets.episodes import rotate, to_float
 from datasets.errors import DataError
+from datasets.tasks import draws
+from datasets.tasks.episodes import rotate, to_float
 
 LETTERS = 5  # of a string label, each one of as many letters
 LABELS = ("one_hot", "string")
@@ -31,7 +31,7 @@ class Episode(NamedTuple):
 class Presentations:
     """Draws classes, an order of their pictures, and a binding of labels to classes.
 
-    A pure function of (seed, index), like ``datasets.episodes``.
+    A pure function of (seed, index), like ``datasets.tasks.episodes``.
 
     Args:
         dataset: images grouped by class.

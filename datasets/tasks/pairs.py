@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.episodes import to_float
 from datasets.errors import DataError
+from datasets.tasks.episodes import to_float
 
 
 class Pairs(NamedTuple):

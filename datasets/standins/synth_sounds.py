@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import sounds, sources
 from datasets.dataset import Dataset
-from datasets.standin import generated_folder
+from datasets.sets import sounds, sources
+from datasets.standins.standin import generated_folder
 
 VERSION = 1  # part of the folder name: to be raised with every change that moves a sample
 RATE = 16_000  # Hz
@@ -70,7 +70,7 @@ def load_clips(
         root, offline: not needed (nothing is searched for or downloaded); accepted because
             all loaders are called alike.
         generator_seed: another seed gives other clips.
-        **options: sample rate, window and so on, passed to ``datasets.mfcc.read_sound``.
+        **options: sample rate, window and so on, passed to ``datasets.readers.mfcc.read_sound``.
 
     Raises:
         DataError: the cache folder cannot be written or what it holds cannot be read.

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from datasets import home
 from datasets.errors import DataError
-from datasets.files import regular_file
+from datasets.readers.files import regular_file
 
 CHUNK = 1 << 16  # bytes read at a time
 

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datasets import home, remote, sources
+from datasets import home
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.files import read_bytes
+from datasets.readers.files import read_bytes
+from datasets.sets import remote, sources
 
 PARTS = ("images_background", "images_evaluation")
 DRAWINGS = 20  # drawings of each character, one per person

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from datasets import omniglot
 from datasets.dataset import Dataset
-from datasets.standin import generated_folder
+from datasets.sets import omniglot
+from datasets.standins.standin import generated_folder
 
 VERSION = 1  # part of the folder name: to be raised with every change that moves a pixel
 ALPHABETS = [("images_background", 24)] * 12 + [("images_evaluation", 20)] * 5  # part, characters

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from datasets import draws
 from datasets.errors import DataError
+from datasets.tasks import draws
 
 
 class Sequences(NamedTuple):

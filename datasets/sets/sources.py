@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import home, remote
+from datasets import home
 from datasets.errors import DataError
-from datasets.remote import RemoteFile
+from datasets.sets import remote
+from datasets.sets.remote import RemoteFile
 
 
 @dataclass(frozen=True)

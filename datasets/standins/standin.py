@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from datasets import home, remote
-from datasets.files import is_folder
+from datasets import home
+from datasets.readers.files import is_folder
+from datasets.sets import remote
 
 
 def generated_folder(name: str, write: Callable[[Path], None]) -> Path:

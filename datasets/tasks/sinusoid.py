@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from datasets import draws
 from datasets.errors import DataError
+from datasets.tasks import draws
 
 
 class SineTask(NamedTuple):
@@ -31,7 +31,7 @@ class SineTask(NamedTuple):
 class SineTasks:
     """Draws curves, then ``shot`` support and ``query`` query points of each.
 
-    A pure function of (seed, index), like ``datasets.episodes``. Calling the sampler gives
+    A pure function of (seed, index), like ``datasets.tasks.episodes``. Calling the sampler gives
     ``(inputs, query_y)``: support_x, support_y [task, shot, 1], query_x, query_y [task, query, 1].
 
     Args:

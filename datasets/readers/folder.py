@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datasets import mfcc
 from datasets.dataset import Dataset
 from datasets.errors import DataError, DataNotice, tell
-from datasets.files import is_folder, numeric_order, regular_file
+from datasets.readers import mfcc
+from datasets.readers.files import is_folder, numeric_order, regular_file
 from datasets.splits import random_split
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none runs programs
@@ -161,7 +161,7 @@ def read_image(
 
 
 def read_sound(path: str | Path, **options) -> np.ndarray:
-    """Read one sound: ``datasets.mfcc.read_sound`` without the number of valid frames.
+    """Read one sound: ``datasets.readers.mfcc.read_sound`` without the number of valid frames.
 
     Returns:
         float32 ``[coefficient, frame]``, not normalised.

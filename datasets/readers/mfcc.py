@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import DataError, tell
-from datasets.files import regular_file
+from datasets.readers.files import regular_file
 
 MAX_BYTES = 2**29
 MAX_SAMPLES = 2**27  # over all channels; a header can announce any number

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import sources
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.files import numeric_order
-from datasets.mfcc import read_sound
+from datasets.readers.files import numeric_order
+from datasets.readers.mfcc import read_sound
+from datasets.sets import sources
 
 CLASS_OF = {"Cats": "cat", "Dogs": "dog", "Sub_dogs": "dog"}  # folder -> class
 CLIPS_PER_FOLDER = 14
@@ -21,7 +21,7 @@ class Clips:
 
     Attributes:
         features: float32 ``[clip, coefficient, frame]``, not normalised (that needs to know which
-            clips are for training, see ``datasets.mfcc.Normaliser``), zeros after the sound.
+            clips are for training, see ``mfcc.Normaliser``), zeros after the sound.
         valid: int32 ``[clip]``, number of frames that are sound and not padding.
         folder: str ``[clip]``, such as ``Sub_dogs``.
         file: str ``[clip]``, path below ``source``, such as ``Sub_dogs/dog_barking_70.wav``.
@@ -51,7 +51,7 @@ def load_clips(root=None, offline: bool = False, **options) -> Clips:
     Args:
         root: data folder searched first (see ``datasets.home``).
         offline: never download.
-        **options: sample rate, window and so on, passed to ``datasets.mfcc.read_sound``.
+        **options: sample rate, window and so on, passed to ``datasets.readers.mfcc.read_sound``.
 
     Raises:
         DataError: the data cannot be found or fetched, a recording is broken or missing.

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import faces
 from datasets.dataset import Dataset
-from datasets.pgm import write_pgm
-from datasets.standin import generated_folder
+from datasets.readers.pgm import write_pgm
+from datasets.sets import faces
+from datasets.standins.standin import generated_folder
 
 VERSION = 1  # part of the folder name: to be raised with every change that moves a pixel
 PEOPLE, PICTURES = faces.PEOPLE, faces.PICTURES

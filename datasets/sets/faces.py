@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import sources
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.files import read_bytes
-from datasets.pgm import read_pgm
+from datasets.readers.files import read_bytes
+from datasets.readers.pgm import read_pgm
+from datasets.sets import sources
 from datasets.splits import random_split
 
 PEOPLE, PICTURES = 40, 10

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from datasets.errors import DataError
-from datasets.files import read_bytes
+from datasets.readers.files import read_bytes
 
 MAX_PIXELS = 50_000_000  # below the size at which Pillow suspects a decompression bomb
 MAX_BYTES = 8 * MAX_PIXELS  # P2 spends up to six bytes on a pixel

@@ -1,0 +1,1 @@
+"""Published sets: readers, where they come from, and how they are fetched."""
