@@ -13,7 +13,7 @@ import datasets
 import zoo
 from datasets.readers.folder import load_folder
 from tests.test_pages import PAGES, ROOT, name_of
-from zoo import verifying
+from zoo.kinds import labelled
 
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -60,7 +60,7 @@ def adapts(folder, monkeypatch):
 
 
 def adapts_and_serves(folder, monkeypatch):
-    monkeypatch.setattr(verifying, "WAYS", (2,))  # test_exporting.py tries more
+    monkeypatch.setattr(labelled, "WAYS", (2,))  # test_exporting.py tries more
     zoo.export("prototypical-omniglot-1shot", "savedmodel", folder / "DIR")
     support_x, support_y, query_x = episode()
     names = yield a_model_and_a_task() | {

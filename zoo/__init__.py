@@ -17,7 +17,7 @@ def info(name: str) -> dict:
     Raises:
         ZooError: unknown name, or one without weights.
     """
-    from zoo import cards
+    from zoo.records import cards
 
     return cards.read(published(name).folder)
 
@@ -61,20 +61,20 @@ def predict(model, support, query, plot="", invert=False) -> list[dict]:
 
 
 def export(model, format: str, folder) -> str:
-    """Write a model that adapts and predicts without this package: see ``zoo.exporting``.
+    """Write a model that adapts and predicts without this package: see ``zoo.exports.exporting``.
 
     Args:
         model: a name or what ``load`` gave.
-        format: a key of ``zoo.formats.FORMATS``.
+        format: a key of ``zoo.exports.formats.FORMATS``.
         folder: new or empty.
 
     Returns:
         What was written and how far it is from Python, in a sentence.
     """
-    from zoo import formats
+    from zoo.exports import formats
 
     formats.find(format)  # before anything is loaded
-    from zoo import exporting
+    from zoo.exports import exporting
 
     return exporting.export(load(model) if isinstance(model, str) else model, format, folder)
 

@@ -17,8 +17,9 @@ from chapters.engine.configuration import whole
 from chapters.engine.errors import RunError
 from datasets import console
 from datasets.errors import DataError
-from zoo import cards, report, results, store, wording
+from zoo import report
 from zoo.errors import ZooError
+from zoo.records import cards, results, store, wording
 
 
 class Parser(argparse.ArgumentParser):

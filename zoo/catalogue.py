@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import chapters
 from chapters.engine.configuration import Model, Script, suggest
-from zoo import safety, store
 from zoo.errors import ZooError
+from zoo.records import safety, store
 
 CHAPTERS = sorted(path.name for path in Path(chapters.__file__).parent.glob("ch[0-9]*/"))
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

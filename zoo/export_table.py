@@ -9,9 +9,11 @@ import tempfile
 from pathlib import Path
 
 from chapters.engine import files
-from zoo import catalogue, exporting, loading, store
+from zoo import catalogue, loading
 from zoo.errors import ZooError
-from zoo.formats import FORMATS
+from zoo.exports import exporting
+from zoo.exports.formats import FORMATS
+from zoo.records import store
 
 PAGE = Path(__file__).with_name("EXPORT.md")
 BLOCK = re.compile(r"(<!-- exports .*? -->\n)(.*?)(<!-- end -->)", re.DOTALL)

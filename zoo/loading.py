@@ -14,9 +14,11 @@ import numpy as np
 
 from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
-from zoo import cards, catalogue, safety, store
+from zoo import catalogue, kinds
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
+from zoo.kinds import Kind
+from zoo.records import cards, safety, store
 
 
 class Loaded(NamedTuple):
@@ -28,13 +30,19 @@ class Loaded(NamedTuple):
 
     name: str
     learner: Any
-    items: str  # "image", "face", "sound", "number", "sequence"
+    kind: Kind  # what it takes
     config: Any  # options of the run that trained it
     card: dict
     way: int | None  # number of classes, when the network has an output for each; None: any
     item_shape: tuple[int, ...]  # of one item as the network sees it
     read: Callable[[Iterable[str | Path]], np.ndarray] | None  # files -> float32 [item, ...]
-    draw: Callable[[float], Any] | None = None  # inches -> figure of what it does
+    picture: str = ""  # a chapter's own, see ``configuration.Model``
+
+    def draw(self, width: float):
+        """A figure of what it does, at most ``width`` inches wide; None where there is none."""
+        if self.picture:
+            return function(self.picture)(self.learner, self.config, width)
+        return self.kind.picture(self, width)
 
 
 def load(name: str) -> Loaded:
@@ -52,24 +60,25 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     """The same from another folder, such as one that is about to be published."""
     card = safety.read_json(folder / "card.json")
     config = _options(entry, folder / "config.json")
-    decision = _decision(folder / store.DECISION)
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
     with _float32():
-        learner = function(entry.model.build)(config, decision)
+        learner = function(entry.model.build)(config)
     _assign(learner, weights, folder)
-    way, item_shape = _sizes(learner, entry.model.items)
+    if (folder / store.DECISION).exists():
+        learner.use_decision(_decision(folder / store.DECISION))
+    kind = kinds.find(entry.model.items)
+    way, item_shape = kind.sizes(learner)
     read = entry.model.read and functools.partial(_read, entry.model.read, config)
-    draw = entry.model.picture and functools.partial(function(entry.model.picture), learner, config)
     return Loaded(
         name=entry.name,
         learner=learner,
-        items=entry.model.items,
+        kind=kind,
         config=config,
         card=card,
         way=way,
         item_shape=item_shape,
         read=read or None,
-        draw=draw or None,
+        picture=entry.model.picture,
     )
 
 
@@ -109,21 +118,12 @@ def _options(entry: Entry, path: Path):
         raise ZooError(f"{path} does not fit {entry.script}: {error}") from error
 
 
-def _decision(path: Path) -> dict[str, float] | None:
-    """Threshold and sharpness of a verification model; None for others, which have no file."""
-    if not path.exists():
-        return None
+def _decision(path: Path) -> dict[str, float]:
+    """Threshold and sharpness of a verification model."""
     values = safety.read_json(path)
     if any(type(value) not in (int, float) or not value > 0 for value in values.values()):
         raise ZooError(f"{path} holds {values}; expected positive numbers.")
     return values
-
-
-def _sizes(learner, items: str) -> tuple[int | None, tuple[int, ...]]:
-    """Number of classes, None for any; and the shape of an item, empty for a sequence."""
-    if items == "sequence":
-        return None, ()
-    return None if items == "number" else learner.way, learner.item_shape
 
 
 def _assign(learner, weights: bytes, folder: Path) -> None:

@@ -11,10 +11,10 @@ from chapters.experiments.images import is_ink
 from datasets.errors import tell
 from datasets.readers.folder import class_files
 from zoo import loading
+from zoo.classifying import classify
 from zoo.errors import ZooError
 from zoo.loading import Loaded
 
-AT_ONCE = 64  # queries in one call: memory stays the same for any number of files
 PLOTS = (".png", ".pdf", ".svg", ".jpg")
 
 
@@ -52,12 +52,11 @@ def predict(
         raise ZooError(f"{folder} is a folder; ask for all its files: --query {Path(folder, '*')}.")
     if not loaded.read:
         raise ZooError(
-            f"{loaded.name} takes {loaded.items}s, not files; load it in Python with zoo.load."
+            f"{loaded.name} takes {loaded.kind.takes}, not files; load it in Python with zoo.load."
         )
-    if invert and loaded.items != "image":
-        raise ZooError(f"--invert is for pictures; {loaded.name} takes {loaded.items}s.")
-    kind = "sound" if loaded.items == "sound" else "image"
-    classes = class_files(support, kind)
+    if invert and not loaded.kind.inverts:
+        raise ZooError(f"--invert is for pictures; {loaded.name} takes {loaded.kind.takes}.")
+    classes = class_files(support, loaded.kind.files)
     if loaded.way and len(classes) > loaded.way:
         raise ZooError(
             f"{support} has {len(classes)} classes, but {loaded.name} tells at most {loaded.way} "
@@ -67,7 +66,7 @@ def predict(
     sizes = [len(group) for group in classes.values()]
     support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
     query_x = _read(loaded, query, invert)
-    probabilities = classify(loaded, support_x, support_y, query_x)
+    probabilities = classify(loaded.learner, support_x, support_y, query_x)
     names = list(classes)
     if plot:
         first = np.cumsum([0, *sizes[:-1]])  # of each class
@@ -79,34 +78,13 @@ def _read(loaded: Loaded, paths, invert: bool) -> np.ndarray:
     """Files as the network sees them; a note where paper is bright that should be dark."""
     x = loaded.read(paths)
     x = 1 - x if invert else x
-    if loaded.items == "image" and is_ink(loaded.config) and np.median(x) > 0.5:
+    if loaded.kind.inverts and is_ink(loaded.config) and np.median(x) > 0.5:
         advice = "leave --invert away" if invert else "try --invert"  # most of it is paper
         tell(
             f"{loaded.name} knows dark strokes on a light ground, and these pictures look like the "
             f"reverse ({Path(paths[0]).name}, ...); {advice}."
         )
     return x
-
-
-def classify(loaded: Loaded, support_x, support_y, query_x) -> np.ndarray:
-    """Probabilities [query, way] of one task, over the classes that the support set shows.
-
-    Args:
-        loaded: the model.
-        support_x: items [support, ...] as the network sees them.
-        support_y: labels [support], 0 to way - 1, each at least once.
-        query_x: items [query, ...].
-    """
-    way = int(np.max(support_y)) + 1
-    parts = []
-    for start in range(0, len(query_x), AT_ONCE):
-        task = {"support_x": support_x, "support_y": support_y}
-        task["query_x"] = query_x[start : start + AT_ONCE]
-        logits = loaded.learner({name: x[None] for name, x in task.items()}, training=False)[0]
-        logits = np.asarray(logits, np.float64)[:, :way]  # outputs of absent classes mean nothing
-        e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        parts.append(e / e.sum(axis=-1, keepdims=True))
-    return np.concatenate(parts)
 
 
 def _answer(path: str, names: list[str], probabilities) -> dict:

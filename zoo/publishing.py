@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 from chapters.engine import files
-from zoo import cards, catalogue, loading, results, safety, store
+from zoo import catalogue, loading
 from zoo.errors import ZooError
+from zoo.records import cards, results, safety, store
 
 
 def publish(run: str | Path, name: str, anyway: bool = False) -> Path:

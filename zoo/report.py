@@ -8,19 +8,13 @@ README differs from what this module writes.
 import re
 from pathlib import Path
 
-from zoo import cards, catalogue, results, store
-from zoo.wording import cell, column, protocol, published
+from zoo import catalogue
+from zoo.records import cards, results, store
+from zoo.records.wording import cell, column, protocol, published
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- results ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MODELS = re.compile(r"(<!-- (models|pictures) -->\n).*?(<!-- end -->)", re.DOTALL)
-TAKES = {
-    "image": "pictures",
-    "face": "faces",
-    "sound": "sounds",
-    "number": "points of a curve",
-    "sequence": "sequences",
-}
 
 
 def readmes() -> list[Path]:
@@ -70,7 +64,7 @@ def models() -> str:
         lines.append(
             [
                 f"`{card['name']}`",
-                TAKES[declared[card["name"]].model.items],
+                card["takes"],
                 card["data"]["name"],
                 *cards.headline(card),
                 f"{card['parameters']:,}",

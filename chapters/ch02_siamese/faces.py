@@ -303,11 +303,11 @@ def build_encoder(input_shape, config: FacesConfig) -> keras.Sequential:
     )
 
 
-def build_learner(config: FacesConfig, decision: dict | None) -> NearestNeighbour:
-    """One-shot learner of the options, not trained; ``decision`` as a run keeps it."""
+def build_learner(config: FacesConfig) -> NearestNeighbour:
+    """One-shot learner of the options, not trained."""
     shape = fit_size(np.zeros([1, HEIGHT, WIDTH]), config).shape[1:]
     siamese = SiameseNetwork(build_encoder((*shape, 1), config), config.energy)
-    return NearestNeighbour(siamese, (decision or {}).get("sharpness", 1.0))
+    return NearestNeighbour(siamese)
 
 
 def fit_whitening(encoder: keras.Sequential, people: Dataset, seed: int) -> None:

@@ -85,14 +85,15 @@ def load_run(folder: Path) -> tuple[NearestNeighbour, float, SiameseConfig]:
         }[config.pop("script")]
         module, options = (faces, FacesConfig) if kind == "image" else (sounds, AudioConfig)
         config = options(**config)
-        learner = module.build_learner(config, decision)
+        learner = module.build_learner(config)
+        learner.use_decision(decision)
         learner.load_weights(folder / "model.weights.h5")
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{folder} holds no finished run of train_faces or train_audio ({error}); train one "
             "first."
         ) from error
-    return learner, decision["threshold"], config
+    return learner, learner.threshold, config
 
 
 def support_set(folder: Path, kind: str) -> tuple[list[str], list[Path], list[int]]:

@@ -103,7 +103,7 @@ class NearestNeighbour(FewShotLearner):
 
     def __init__(self, siamese: SiameseNetwork, sharpness: float = 1.0, **kwargs):
         super().__init__(**kwargs)
-        self.siamese, self.sharpness = siamese, sharpness
+        self.siamese, self.sharpness, self.threshold = siamese, sharpness, None
         self.built = True  # no weights of its own
 
     @property
@@ -116,6 +116,10 @@ class NearestNeighbour(FewShotLearner):
     def encoder(self):
         """Of the siamese network: [item, ...] -> [item, dim]."""
         return self.siamese.encoder
+
+    def use_decision(self, decision):
+        """Take ``threshold`` and ``sharpness`` as a run keeps them in ``decision.json``."""
+        self.threshold, self.sharpness = decision["threshold"], decision["sharpness"]
 
     def load_weights(self, *arguments, **options):
         """Read the weights of a siamese network: this learner has no others."""

@@ -209,7 +209,7 @@ def build_encoder(config: AudioConfig, frames: int | None = None) -> keras.Model
     return keras.Model(inputs, x, name="encoder")
 
 
-def build_learner(config: AudioConfig, decision: dict | None) -> NearestNeighbour:
-    """One-shot learner of the options, not trained; ``decision`` as a run keeps it."""
+def build_learner(config: AudioConfig) -> NearestNeighbour:
+    """One-shot learner of the options, not trained."""
     siamese = SiameseNetwork(build_encoder(config, FRAMES), config.energy)
-    return NearestNeighbour(siamese, (decision or {}).get("sharpness", 1.0))
+    return NearestNeighbour(siamese)

@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     export_run(run, endpoints)
 
 
-def build_learner(config, decision=None):
+def build_learner(config):
     """The network of the options, not trained."""
     encoder = models.get_embeddings(
         images.item_shape(config), config.h_dim, config.z_dim, config.momentum

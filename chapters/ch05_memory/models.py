@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from chapters.engine.learner import FewShotLearner
 from chapters.engine.recurrent import run_cell
-from chapters.engine.support import checked_labels
+from chapters.engine.tasks import checked_labels
 
 
 @keras.saving.register_keras_serializable(__package__)
@@ -41,6 +41,14 @@ class SequenceModel(keras.Model):
     def serve(self, x):
         """What an exported file answers: the probability of a 1, [batch, time, output]."""
         return {"probabilities": tf.sigmoid(self(x))}
+
+    def serving(self, strict=False):
+        """The function of an exported file; there is nothing that could be refused."""
+        return self.serve
+
+    def signature(self):
+        """Inputs of an exported file: any number of sequences of any length."""
+        return [tf.TensorSpec([None, None, self.channels], name="x")]
 
     def example(self):
         """A short sequence of bits, always the same: [1, 5, channel]."""

@@ -140,7 +140,7 @@ def build(config: MANNConfig) -> SequentialLearner:
     return SequentialLearner(network, outputs, item_shape)
 
 
-def build_learner(config: MANNConfig, decision=None) -> SequentialLearner:
+def build_learner(config: MANNConfig) -> SequentialLearner:
     """The network without its training, as the zoo asks for it."""
     return build(config)
 

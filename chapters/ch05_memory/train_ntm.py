@@ -75,7 +75,7 @@ def build(config: NTMConfig) -> SequenceModel:
     return SequenceModel(cell, task.channels)
 
 
-def build_learner(config: NTMConfig, decision=None) -> SequenceModel:
+def build_learner(config: NTMConfig) -> SequenceModel:
     """The network without its training, as the zoo asks for it."""
     return build(config)
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from chapters.ch06_maml.adversarial import fgsm
 from chapters.ch06_maml.maml import MAML
-from chapters.engine.evaluation import measures
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.update import apply_gradients
 
@@ -105,7 +104,7 @@ class ADML(MAML):
 
 
 def train_step(learner, optimizer, mapping):
-    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
 
     Args:
         learner: ADML.
@@ -123,9 +122,11 @@ def train_step(learner, optimizer, mapping):
             losses += (1 - share) * learner.objective(query_y, attacked)
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, learner.trainable_variables)
-        metrics = {f"clean_{name}": m for name, m in measures(query_y, clean).items()}
-        metrics |= {f"adversarial_{name}": m for name, m in measures(query_y, attacked).items()}
-        return gradients, {"loss": losses, **metrics}
+        metrics = {"loss": losses}
+        for kind, prediction in (("clean", clean), ("adversarial", attacked)):
+            measured = learner.task_metrics(query_y, prediction)
+            metrics |= {f"{kind}_{name}": value for name, value in measured.items()}
+        return gradients, metrics
 
     def step(batch):
         # theta <- theta - beta grad_theta of the sum over tasks

@@ -12,7 +12,6 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.engine.evaluation import measures
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.per_task import call_tasks, copies
@@ -83,7 +82,7 @@ class CAML(GradientLearner):
 
 
 def train_step(learner, optimizer, mapping):
-    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
 
     Args:
         learner: CAML.
@@ -100,7 +99,7 @@ def train_step(learner, optimizer, mapping):
             loss = tf.reduce_mean(losses)
         # with respect to theta, through phi_i(theta); the book's is with respect to phi (E6.26)
         gradients = tape.gradient(loss, theta)
-        return gradients, {"loss": losses, **measures(query_y, prediction)}
+        return gradients, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
     def step(batch):
         # theta <- theta - beta grad_theta sum_i L_Ti(f_{phi_i, theta})

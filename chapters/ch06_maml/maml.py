@@ -9,7 +9,6 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
-from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
@@ -65,7 +64,7 @@ class MAML(GradientLearner):
 
 
 def train_step(learner, optimizer, mapping):
-    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
 
     Args:
         learner: MAML.
@@ -83,7 +82,7 @@ def train_step(learner, optimizer, mapping):
             loss = tf.reduce_mean(losses)
         # with respect to theta, through the inner steps: a gradient of a gradient (E6.3)
         gradients = tape.gradient(loss, theta)
-        return gradients, {"loss": losses, **measures(query_y, prediction)}
+        return gradients, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
     def step(batch):
         # theta <- theta - beta grad_theta sum_i L_Ti(f_theta'_i)            algorithm 1, line 8

@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
-def build_learner(config, decision=None):
+def build_learner(config):
     """The learner of the options, not trained."""
     shared = {
         "inner_steps": config.inner_steps,

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
-def build_learner(config, decision=None):
+def build_learner(config):
     """The learner of the options, not trained."""
     learner_class, _ = METHODS[config.method]
     return learner_class(

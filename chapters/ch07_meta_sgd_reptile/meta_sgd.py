@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.evaluation import measures
 from chapters.engine.functional import values
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
@@ -95,7 +94,7 @@ class MetaSGD(GradientLearner):
 
 
 def train_step(learner, optimizer, mapping):
-    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
 
     Args:
         learner: MetaSGD.
@@ -113,7 +112,7 @@ def train_step(learner, optimizer, mapping):
         # alpha has a gradient of its own: -g0 o g1 after one step, with g0 and g1 the gradients of
         # support and query loss (the book's code updates alpha with g1, E7.1)
         gradients = tape.gradient(loss, theta_and_alpha)
-        return gradients, {"loss": losses, **measures(query_y, prediction)}
+        return gradients, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
     def step(batch):
         # (theta, alpha) <- (theta, alpha) - beta grad_(theta, alpha) sum_i L_Ti(theta'_i; query)

@@ -11,11 +11,10 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
-from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled, interpolate, values
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.support import checked_support
+from chapters.engine.tasks import checked_support
 from chapters.engine.update import apply_gradients
 from datasets.tasks import draws
 
@@ -164,7 +163,7 @@ def minibatches(items, size, steps, seed):
 
 
 def train_step(learner, optimizer, mapping, seed=0):
-    """The outer step: ``step(batch)`` -> loss and measures, means over the tasks.
+    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
 
     They tell how well the adapted networks fit the support set they were trained on. Only this set
     is used; queries in the batch are ignored. One task per batch is the serial version, several are
@@ -187,7 +186,8 @@ def train_step(learner, optimizer, mapping, seed=0):
         # No tape: nothing is differentiated through the inner loop.
         pairs = zip(values(learner.trainable_variables), adapted, strict=True)
         moved = [tf.reduce_mean(theta - end, axis=0) for theta, end in pairs]
-        return moved, {"loss": learner.objective(y, prediction), **measures(y, prediction)}
+        losses = learner.objective(y, prediction)  # [task]
+        return moved, {"loss": losses, **learner.task_metrics(y, prediction)}
 
     def step(batch):
         # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta)

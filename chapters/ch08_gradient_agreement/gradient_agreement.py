@@ -8,7 +8,6 @@ The weights stand on top of another method's outer step, MAML's or Reptile's.
 import keras
 import tensorflow as tf
 
-from chapters.engine.evaluation import measures
 from chapters.engine.functional import add_scaled
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import each_task
@@ -102,7 +101,7 @@ class GradientAgreement(GradientLearner):
 
 
 def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
-    """The outer step with MAML: ``step(batch)`` -> loss, measures, smallest and largest weight.
+    """The outer step with MAML: ``step(batch)`` -> loss, metrics, smallest and largest weight.
 
     The book writes MAML's step as a sum over tasks, ours is a mean. With perfect agreement the
     weighted sum is that mean, n times smaller than the sum.
@@ -129,7 +128,8 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
             losses = learner.objective(query_y, prediction)  # [task]
         # grad_theta L_Ti(f_theta'_i), apart for each task: each has its own copy of theta
         gradients = tape.gradient(losses, theta)
-        return gradients, _moved(theta, adapted), {"loss": losses, **measures(query_y, prediction)}
+        metrics = {"loss": losses, **learner.task_metrics(query_y, prediction)}
+        return gradients, _moved(theta, adapted), metrics
 
     # theta <- theta - beta sum_i w_i grad_theta L_Ti(f_theta'_i)
     return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)
@@ -148,7 +148,7 @@ def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         prediction = learner.predict_queries(adapted, inputs, True)  # [task, query, out]
         losses = learner.objective(query_y, prediction)  # [task]
         moved = _moved(learner.start(support_x), adapted)
-        return moved, moved, {"loss": losses, **measures(query_y, prediction)}
+        return moved, moved, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
     # theta <- theta + epsilon sum_i w_i (theta'_i - theta)
     return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)

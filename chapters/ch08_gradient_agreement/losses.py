@@ -35,3 +35,5 @@ def absolute_error(y, prediction):
 
 
 ERRORS = {"squared_error": squared_error, "absolute_error": absolute_error}
+for error in ERRORS.values():
+    error.output = "values"  # what the network predicts: numbers, not logits of classes

@@ -73,7 +73,7 @@ def trained(config, training, validation, run, strategy):
     return learner, loop
 
 
-def build_learner(config, decision=None):
+def build_learner(config):
     """The learner of the options, not trained."""
     return learners.build(config, networks.sine_network(config), ERRORS[config.objective])
 

@@ -32,7 +32,7 @@ class Model(NamedTuple):
     """What a chapter's ``presets.py`` declares about one model of the zoo, as text: no imports."""
 
     script: str  # key of SCRIPTS whose run made it
-    build: str  # "module:function", (options, decision or None) -> learner without trained weights
+    build: str  # "module:function", options -> learner without trained weights
     items: str  # what it takes: "image", "face", "sound", "number" (curves), "sequence"
     evaluate: str = ""  # "module:function", (learner, options, Asked) -> rows as in metrics.json
     read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves

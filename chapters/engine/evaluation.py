@@ -55,18 +55,14 @@ class Asked(NamedTuple):
 
 
 def accuracy(query_y, prediction):
-    """Share of queries whose largest logit is their label's: [task, query(, way)] -> [task]."""
+    """Share of queries whose largest logit is their label's: [task, query(, way)] -> [task].
+
+    A single logit is that of the second of two classes.
+    """
+    if prediction.shape[-1] == 1:
+        prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
     hit = tf.argmax(prediction, axis=-1, output_type=query_y.dtype) == query_y  # [task, query]
     return tf.reduce_mean(tf.cast(hit, tf.float32), axis=-1)  # [task]
-
-
-def measures(y, prediction) -> dict[str, tf.Tensor]:
-    """What people read beside the loss, per task: accuracy for labels, nothing for numbers."""
-    if not y.dtype.is_integer:
-        return {}
-    if prediction.shape[-1] == 1:  # the logit of the second of two classes
-        prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
-    return {"accuracy": accuracy(y, prediction)}
 
 
 def interval95(values) -> float:

@@ -30,35 +30,39 @@ def adapt_and_predict(learner, strict: bool = False) -> Callable:
         strict: fail with a sentence instead, for formats that can.
     """
 
-    def serve(support_x, support_y, query_x):
-        support_x, support_y, query_x = map(tf.convert_to_tensor, (support_x, support_y, query_x))
-        limit = tf.shape(support_x)[0] if learner.way is None else learner.way
-        labels, usable = _usable(support_x, support_y, limit)
-        fits = tf.equal(tf.shape(support_x)[0], tf.shape(support_y)[0])
-        checks = []
-        if strict:
-            checks = [
-                tf.debugging.Assert(fits, ["support_x and support_y differ in length"]),
-                tf.debugging.Assert(usable, ["support_y has labels that are not 0 to way - 1"]),
-            ]
-        with tf.control_dependencies([check for check in checks if check is not None]):
-            task = {"support_x": support_x, "support_y": labels, "query_x": query_x}
+    names = [spec.name for spec in learner.signature()]
+
+    def serve(*values, **named):
+        given = {**dict(zip(names, values, strict=False)), **named}
+        task = {name: tf.convert_to_tensor(given[name]) for name in names}
+        usable, checks = tf.constant(True), []
+        if "support_y" in task:
+            task["support_y"], usable, checks = _checked_support(learner, task)
+        with tf.control_dependencies([x for x in checks if strict and x is not None]):
             batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
         prediction = learner(batch, training=False)[0]  # [query, way] or [query, out]
-        answers = learner.answer(prediction, labels)
-        keep = _finite(query_x) & tf.reduce_all(_finite(support_x)) & usable & fits  # [query]
+        answers = learner.answer(prediction, task.get("support_y"))
+        others = [x for name, x in task.items() if name != "query_x" and x.dtype.is_floating]
+        usable &= tf.reduce_all([tf.reduce_all(_finite(x)) for x in others])
+        keep = _finite(task["query_x"]) & usable  # [query]
         return {name: tf.where(keep[:, None], x, np.nan) for name, x in answers.items()}
 
     return serve
 
 
-def _usable(support_x, support_y, limit):
-    """Labels within [0, limit), and whether they all were; targets pass if they are finite."""
-    if not support_y.dtype.is_integer:
-        return support_y, tf.reduce_all(_finite(support_y))
+def _checked_support(learner, task):
+    """Labels within range or targets, whether they were so and as many as items, assertions."""
+    support_x, support_y = task["support_x"], task["support_y"]
+    fits = tf.equal(tf.shape(support_x)[0], tf.shape(support_y)[0])
+    checks = [tf.debugging.Assert(fits, ["support_x and support_y differ in length"])]
+    if not learner.labelled:
+        return support_y, fits, checks
+    limit = tf.shape(support_x)[0] if learner.way is None else learner.way
     # Clipped, so that a wild label does not ask for as many classes before it is refused.
     inside = tf.clip_by_value(support_y, 0, limit - 1)
-    return inside, tf.reduce_all(tf.equal(inside, support_y))
+    usable = tf.reduce_all(tf.equal(inside, support_y))
+    wrong = "support_y has labels that are not 0 to way - 1"
+    return inside, usable & fits, [*checks, tf.debugging.Assert(usable, [wrong])]
 
 
 def _finite(x):

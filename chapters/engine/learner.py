@@ -3,64 +3,99 @@
     learner({"support_x", "support_y", "query_x"}) -> predictions of the queries
 
 Adapting to the support set is the forward pass. What people give is checked here, in one place, and
-converted where its meaning is plain; inside a graph only shapes can be looked at.
+converted where its meaning is plain; inside a graph only shapes can be looked at. A learner may
+have other inputs, such as unlabelled items, or classes known by attributes and no support set.
 """
 
 import keras
 import tensorflow as tf
 
-from chapters.engine import export, support
+from chapters.engine import export, tasks
 from chapters.engine.errors import RunError
+from chapters.engine.evaluation import accuracy
 from chapters.engine.per_task import call_tasks, copies
 
 ABSENT = 1e9  # taken off the logit of a class that cannot be
 
 
 class FewShotLearner(keras.Model):
-    """A Keras model of tasks. Subclasses say what an item is and have ``call``.
+    """A Keras model of tasks. Subclasses say what goes in and what comes out, and have ``call``.
 
     Attributes:
         item_shape: shape of one item, None for any.
         way: number of classes where the network has an output for each, None for any number.
-        outputs: outputs of a network that may also learn numbers, None where labels are expected.
+        output: what a prediction is: "logits" of classes; "values", the targets themselves; or a
+            word of the subclass's own, which then has ``answer`` and ``task_metrics``.
+        outputs: values of a prediction.
+        OPTIONAL: inputs that a task may lack.
     """
 
     item_shape: tuple[int, ...] | None = None
     way: int | None = None
+    output: str = "logits"
     outputs: int | None = None
+    OPTIONAL: tuple[str, ...] = ()
 
     @property
     def precision(self) -> str:
         """Type of the numbers it computes with."""
         return self.compute_dtype
 
+    @property
+    def labelled(self) -> bool:
+        """Whether ``support_y`` are labels of classes; they are targets otherwise."""
+        return self.output != "values"
+
+    def input_shapes(self) -> dict[str, tuple[int, ...] | None]:
+        """Name of each input [task, item, ...] -> shape of an item.
+
+        ``support_y`` belongs to ``support_x``; a learner without a support set has neither.
+        """
+        return {"support_x": self.item_shape, "query_x": self.item_shape}
+
     def __call__(self, inputs, *arguments, **options):
         """Predictions [task, query, way] or [task, query, out].
 
         Args:
             inputs: ``support_x`` [task, support, ...], ``support_y`` [task, support] (labels) or
-                [task, support, out] (targets), ``query_x`` [task, query, ...].
+                [task, support, out] (targets), ``query_x`` [task, query, ...]; or what
+                ``input_shapes`` names.
             arguments, options: of ``keras.Model``, such as ``training``.
 
         Raises:
             RunError: they do not fit the learner, or each other.
         """
-        return super().__call__(support.checked_task(self, inputs), *arguments, **options)
+        return super().__call__(tasks.checked_task(self, inputs), *arguments, **options)
 
     def answer(self, prediction, support_y):
         """One task's predictions as an exported model gives them: name -> [query, ...].
 
         Args:
             prediction: [query, way] or [query, out].
-            support_y: labels [support] or targets [support, out].
+            support_y: labels [support] or targets [support, out]; None without a support set.
         """
-        if not support_y.dtype.is_integer:
+        if not self.labelled:
             return {"query_y": prediction}
+        if support_y is None:
+            return {"probabilities": tf.nn.softmax(prediction, axis=-1)}
         member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
         present = tf.reduce_max(member, axis=0)  # [way]
         return {"probabilities": tf.nn.softmax(prediction - ABSENT * (1 - present), axis=-1)}
 
-    def export(self, filepath, targets: bool = False, **options):
+    def task_metrics(self, query_y, prediction) -> dict[str, tf.Tensor]:
+        """What people read beside the loss, per task: accuracy of classes, nothing of values.
+
+        Args:
+            query_y: labels [task, query] or targets [task, query, out].
+            prediction: [task, query, way] or [task, query, out].
+        """
+        return {"accuracy": accuracy(query_y, prediction)} if self.labelled else {}
+
+    def serving(self, strict: bool = False):
+        """A function of one task for an exported file: ``export.adapt_and_predict``."""
+        return export.adapt_and_predict(self, strict)
+
+    def export(self, filepath, **options):
         """Write a SavedModel with the signature ``serve``, one task without a task axis.
 
         Keras' own export asks for the call with a task axis and fixed inputs; this one adapts and
@@ -68,7 +103,6 @@ class FewShotLearner(keras.Model):
 
         Args:
             filepath: folder to write.
-            targets: the support set has numbers instead of labels.
             options: ``format`` may be ``tf_saved_model``, and ``verbose`` is taken and ignored.
 
         Raises:
@@ -79,15 +113,21 @@ class FewShotLearner(keras.Model):
                 f"A learner is exported as a SavedModel, not as {options['format']}; zoo.export "
                 "writes ONNX and LiteRT."
             )
-        endpoint = export.adapt_and_predict(self, strict=True)
-        export.write(filepath, {"serve": (endpoint, self.signature(targets))})
+        export.write(filepath, {"serve": (self.serving(strict=True), self.signature())})
 
-    def signature(self, targets: bool = False) -> list[tf.TensorSpec]:
-        """Inputs of an exported task, any number of items; ``targets`` instead of labels."""
-        items, outputs = [None, *self.item_shape], [self.outputs] if targets else []
-        kinds = {"support_x": (items, tf.float32), "query_x": (items, tf.float32)}
-        kinds["support_y"] = [None, *outputs], tf.float32 if targets else tf.int32
-        return [tf.TensorSpec(*kinds[name], name) for name in support.INPUTS]
+    def signature(self) -> list[tf.TensorSpec]:
+        """The inputs that a task must have, without the task axis and with any number of items."""
+        specs = []
+        for name, shape in self.input_shapes().items():
+            if name in self.OPTIONAL:
+                continue
+            items = None if shape is None else [None, *shape]
+            specs.append(tf.TensorSpec(items, tf.float32, name))
+            if name == "support_x" and self.labelled:
+                specs.append(tf.TensorSpec([None], tf.int32, "support_y"))
+            elif name == "support_x":
+                specs.append(tf.TensorSpec([None, self.outputs], tf.float32, "support_y"))
+        return specs
 
 
 class GradientLearner(FewShotLearner):
@@ -97,7 +137,7 @@ class GradientLearner(FewShotLearner):
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
-        objective: (y, prediction) -> loss [task].
+        objective: (y, prediction) -> loss [task]; that of a regression has ``output`` "values".
         inner_steps: inner steps in training.
         test_steps: inner steps otherwise; as in training when None.
         batch_norm: statistics for the queries in training: ``transductive``, those of the queries,
@@ -135,6 +175,11 @@ class GradientLearner(FewShotLearner):
         return self.network.compute_dtype
 
     @property
+    def output(self):
+        """As the objective takes it."""
+        return getattr(self.objective, "output", "logits")
+
+    @property
     def outputs(self):
         """Outputs of the network."""
         return self.network.output_shape[-1]
@@ -142,7 +187,7 @@ class GradientLearner(FewShotLearner):
     @property
     def way(self):
         """Classes that the network can tell apart; one output is the logit of the second of two."""
-        return max(self.outputs, 2)
+        return max(self.outputs, 2) if self.labelled else None
 
     def start(self, support_x):
         """What is adapted, before the first inner step, once per task: list of [task, ...]."""
@@ -164,7 +209,7 @@ class GradientLearner(FewShotLearner):
         Raises:
             RunError: the support set does not fit the network.
         """
-        support_x, support_y = support.checked_support(self, support_x, support_y)
+        support_x, support_y = tasks.checked_support(self, support_x, support_y)
         steps = self.test_steps if steps is None else steps
         return self.inner_loop(self.start(support_x), support_x, support_y, steps)
 

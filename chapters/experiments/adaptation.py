@@ -7,12 +7,12 @@ another (honest), and with those of the queries (transductive), as most papers.
 import dataclasses
 import functools
 
+from chapters.engine.divergence import explain_divergence
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
-from chapters.engine.support import explain_divergence
 from chapters.experiments import images, pictures
 from chapters.experiments.options import AdaptationOptions
 

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.divergence import explain_divergence
 from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
-from chapters.engine.support import explain_divergence
 from chapters.experiments import sine_pictures
 from chapters.experiments.baselines import FineTuning, joint_step
 from chapters.experiments.options import SineOptions, outer_rate, shown_steps

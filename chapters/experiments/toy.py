@@ -11,10 +11,10 @@ import math
 
 import keras
 
-from chapters.engine.evaluation import Evaluator, Score, measures
+from chapters.engine.divergence import explain_divergence
+from chapters.engine.evaluation import Evaluator, Score, accuracy
 from chapters.engine.figures import HELD_OUT, TRAINING, course, legend, plt
 from chapters.engine.loop import Loop
-from chapters.engine.support import explain_divergence
 from chapters.experiments.options import ToyOptions, shown_steps
 from datasets.tasks.hyperplanes import HyperplaneTasks
 
@@ -96,7 +96,7 @@ def test(contenders: dict, tasks: HyperplaneTasks, config: ToyOptions) -> tuple[
             }
             for name, learner in contenders.items()
         }
-        for measure in (objective, _accuracy)
+        for measure in (objective, accuracy)
     )
 
 
@@ -106,10 +106,6 @@ def _evaluator(learner, tasks, steps, measure, count) -> Evaluator:
         return learner.predict_with(weights, inputs["query_x"])
 
     return Evaluator(predict, tasks, count, measure=measure)
-
-
-def _accuracy(query_y, prediction):
-    return measures(query_y, prediction)["accuracy"]
 
 
 def table(losses: Scores, accuracies: Scores, config: ToyOptions) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import results, store
+from zoo.records import results, store
 
 PUBLISHED = store.FOLDER  # of the project
 

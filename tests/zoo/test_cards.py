@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import cards, catalogue, results, store, wording
+from zoo import catalogue
+from zoo.records import cards, results, store, wording
 
 NAMES = zoo.list_models()
 DECLARED = catalogue.declared()
 FIELDS = {
-    "name", "task", "chapter", "about", "data", "preprocessing", "method", "protocol", "results",
-    "command", "sha256", "bytes", "parameters", "device", "python", "versions", "train_seconds",
-    "steps", "output",
+    "name", "takes", "task", "chapter", "about", "data", "preprocessing", "method", "protocol",
+    "results", "command", "sha256", "bytes", "parameters", "device", "python", "versions",
+    "train_seconds", "steps", "output",
 }  # fmt: skip
 LARGEST = 3_000_000  # bytes; the memory-augmented network has 2.6 MB, most have a tenth
 
@@ -57,7 +58,7 @@ def test_the_loaded_model_is_the_one_that_was_published(name):
     assert loaded.learner.count_params() == card["parameters"]
     atol = TOLERANCE.get(name, 1e-3) * max(np.abs(card["output"]))
     np.testing.assert_allclose(cards.fixed_output(loaded), card["output"], atol=atol)
-    assert cards.preprocessing(loaded) == card["preprocessing"]
+    assert loaded.kind.preprocessing(loaded) == card["preprocessing"]
     assert cards.origin(loaded, card["results"][0]) == card["data"]
 
 

@@ -10,8 +10,9 @@ import sys
 import pytest
 
 import zoo.__main__
-from zoo import catalogue, store
+from zoo import catalogue
 from zoo.errors import ZooError
+from zoo.records import store
 
 LISTING = """
 import sys

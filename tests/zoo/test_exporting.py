@@ -16,9 +16,11 @@ from chapters.ch03_prototypical.models import PrototypicalNetwork, get_embedding
 from chapters.ch06_maml import caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
-from zoo import catalogue, export_table, exporting, formats, rewriting, verifying
+from zoo import catalogue, export_table, kinds
 from zoo.__main__ import main
 from zoo.errors import ZooError
+from zoo.exports import exporting, formats, rewriting, verifying
+from zoo.kinds import labelled
 from zoo.loading import Loaded
 
 SHAPE, WAY = (14, 14, 1), 3
@@ -52,13 +54,13 @@ def small(name: str, data: str = "") -> Loaded:
     of_classes = name == "prototypical"
     shape, way = ((16, 16, 1), None) if of_classes else (SHAPE, WAY)
     config = SimpleNamespace(data=data, image_size=shape[0])
-    return Loaded(name, learner, "image", config, {}, way, shape, None)
+    return Loaded(name, learner, kinds.find("image"), config, {}, way, shape, None)
 
 
 @pytest.fixture(autouse=True)
 def few_ways(monkeypatch):
     """Three ways instead of nineteen: the same, sooner."""
-    monkeypatch.setattr(verifying, "WAYS", (2, 3, 7))
+    monkeypatch.setattr(labelled, "WAYS", (2, 3, 7))
 
 
 def task(shape, way, shot, query, seed=0):
@@ -122,7 +124,7 @@ def test_curves_and_distances_are_answers_too(tmp_path):
     for name, output in (("maml-sine-5shot", "query_y"), ("siamese-orl-faces", "distance")):
         loaded = zoo.load(name)
         made = exporting.write_checked(loaded, "onnx", tmp_path / name)
-        given = verifying.random_tasks(loaded)[1]
+        given = loaded.kind.random_tasks(loaded)[1]
         answers = verifying.run_alone("onnx", made.path, {"serve/0": given})
         batch = {key: tf.constant(x)[None] for key, x in given.items()}
         expected = loaded.learner(batch)[0].numpy()
@@ -134,13 +136,15 @@ def test_curves_and_distances_are_answers_too(tmp_path):
 def test_real_tasks_are_of_the_models_own_data_or_its_stand_in(monkeypatch):
     monkeypatch.setenv("METAZOO_DATA", "")
     loaded = small("prototypical", data="omniglot")
-    found = verifying.real_tasks(loaded)
+    found = loaded.kind.real_tasks(loaded)
     assert list(found) in (["omniglot"], ["strokes"])
     (tasks,) = found.values()
     assert [task["support_y"].max() + 1 for task in tasks] == [2, 3, 7]
     assert tasks[0]["support_x"].shape[1:] == (16, 16, 1)
-    assert verifying.real_tasks(small("prototypical", data="somewhere/")) == {}
-    ways = verifying.real_tasks(small("maml", data="strokes"))["strokes"]
+    other = small("prototypical", data="somewhere/")
+    assert other.kind.real_tasks(other) == {}
+    five = small("maml", data="strokes")
+    ways = five.kind.real_tasks(five)["strokes"]
     assert [task["support_y"].max() + 1 for task in ways] == [2, 3]
 
 
@@ -148,7 +152,7 @@ def test_real_tasks_are_of_the_models_own_data_or_its_stand_in(monkeypatch):
 def saved(tmp_path_factory):
     """A SavedModel with both signatures."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verifying, "WAYS", (2,))
+        patch.setattr(labelled, "WAYS", (2,))
         folder = tmp_path_factory.mktemp("export") / "model"
         exporting.export(small("prototypical"), "savedmodel", folder)
     return folder
@@ -346,7 +350,7 @@ def test_the_page_names_every_operator_that_is_rewritten():
     ],
 )
 def test_a_line_of_the_page_measured_again(name, monkeypatch):
-    monkeypatch.setattr(verifying, "WAYS", range(2, 21))
+    monkeypatch.setattr(labelled, "WAYS", range(2, 21))
     written, found = export_table.rows(PAGE)[name], export_table.measure(name)
     for before, now in zip(written[1:], found[1:], strict=True):
         if "MB" not in now:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import cards
+from zoo.records import cards
 
 NAMES = (
     "siamese-orl-faces",

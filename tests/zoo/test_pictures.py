@@ -5,9 +5,10 @@ import pytest
 
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label
 from chapters.experiments.options import ImageOptions
-from zoo import loading, pictures
+from zoo import kinds, loading, pictures
 from zoo.loading import Loaded
 from zoo.pictures import plt
+from zoo.records import cards
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,9 @@ def closed():
 
 
 def drawn(truth=None, data="strokes", names=("oak", "日本"), width=WIDTH):
-    loaded = Loaded("a", None, "image", ImageOptions(data=data), {}, None, (4, 4, 1), None)
+    loaded = Loaded(
+        "a", None, kinds.find("image"), ImageOptions(data=data), {}, None, (4, 4, 1), None
+    )
     items = np.zeros([2, 4, 4, 1], np.float32)
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])  # class 0 in both rows
     figure = pictures.answers(
@@ -41,7 +44,7 @@ def test_where_nobody_knows_the_truth_the_answer_is_bold_and_neither_green_nor_r
 def test_names_are_shown_as_far_as_there_are_letters_and_room():
     figure, axes = drawn(names=["x" * 50, "日本"])
     longest = axes[0, 1].get_title().split("\n")[0]
-    assert len(longest) == int(pictures.CELL["image"][0] * 14) and "…" in longest
+    assert len(longest) == int(kinds.find("image").cell[0] * 14) and "…" in longest
     assert axes[0, 2].get_title().split("\n")[0] == label("日本", len(longest))
     assert min(axis.title.get_fontsize() for axis in figure.axes) >= SMALL
 
@@ -54,8 +57,8 @@ def test_photographs_are_no_negatives(data, colours):
 
 @pytest.mark.parametrize("name", ["prototypical-omniglot-1shot", "siamese-cats-dogs"])
 def test_the_picture_of_a_model_fits_a_page_and_knows_the_truth(name):
-    figure = pictures.of_model(loading.load(name))
-    assert figure.get_figwidth() <= pictures.PAGE
+    figure = loading.load(name).draw(cards.PAGE)
+    assert figure.get_figwidth() <= cards.PAGE
     rows = [axis for axis in figure.axes if axis.get_title().startswith("query")]
     for query in rows:
         asked = query.get_title().split("\n")[1]

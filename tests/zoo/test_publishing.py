@@ -9,8 +9,8 @@ import zoo
 from chapters.engine import files
 from chapters.engine.errors import RunError
 from tests.zoo.conftest import draw
-from zoo import cards, results, store
 from zoo.errors import ZooError
+from zoo.records import cards, results, store
 
 
 @pytest.fixture

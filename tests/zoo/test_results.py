@@ -11,8 +11,9 @@ import pytest
 import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import files
-from zoo import cards, catalogue, report, results, store, wording
+from zoo import catalogue, report
 from zoo.errors import ZooError
+from zoo.records import cards, results, store, wording
 
 
 def write_run(folder, **options):

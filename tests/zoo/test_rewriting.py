@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from chapters.ch06_maml import networks
 from datasets.tasks import draws
-from zoo.rewriting import RULES, rewrite
+from zoo.exports.rewriting import RULES, rewrite
 
 # What neither ONNX nor LiteRT knows.
 FOREIGN = {

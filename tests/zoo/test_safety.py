@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import safety, store
 from zoo.errors import ZooError
+from zoo.records import safety, store
 
 
 class Attack:

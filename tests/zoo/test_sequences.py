@@ -7,9 +7,12 @@ import tensorflow as tf
 
 from chapters.ch05_memory.models import SequenceModel
 from chapters.ch05_memory.ntm import NTMCell
-from zoo import cards, exporting, prediction
+from chapters.engine.figures import plt
+from zoo import kinds, prediction
 from zoo.errors import ZooError
+from zoo.exports import exporting
 from zoo.loading import Loaded
+from zoo.records import cards
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,7 @@ def loaded():
     """A small network with random weights, as if it came from the zoo."""
     keras.utils.set_random_seed(3)
     model = SequenceModel(NTMCell(6, 8, 4, output_dim=3), 4)
-    return Loaded("small-copy", model, "sequence", None, {}, None, (4,), None)
+    return Loaded("small-copy", model, kinds.find("sequence"), None, {}, None, (4,), None)
 
 
 def test_a_saved_model_takes_any_number_of_sequences_of_any_length(loaded, tmp_path):
@@ -48,7 +51,8 @@ def test_the_fixed_output_of_a_card_is_the_same_every_time(loaded):
 
 def test_the_picture_of_a_memory_is_where_it_writes_and_reads(tmp_path, monkeypatch):
     from chapters.ch05_memory import train_ntm
-    from zoo import loading, pictures, publishing, results, store
+    from zoo import loading, publishing
+    from zoo.records import results, store
 
     monkeypatch.setattr(store, "FOLDER", tmp_path / "weights")
     monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
@@ -58,10 +62,10 @@ def test_the_picture_of_a_memory_is_where_it_writes_and_reads(tmp_path, monkeypa
     train_ntm.main([*sizes, *short, "--test-sequences", "2", "--run", str(run)])
     folder = publishing.publish(run, "ntm-copy", anyway=True)
     assert (folder / "picture.png").exists()
-    figure = pictures.of_model(loading.load("ntm-copy"))
+    figure = loading.load("ntm-copy").draw(cards.PAGE)
     assert [axis.get_title() for axis in figure.axes[:2]] == ["write 1 head", "read 1 head"]
-    assert figure.get_figwidth() <= pictures.PAGE
-    pictures.plt.close(figure)
+    assert figure.get_figwidth() <= cards.PAGE
+    plt.close(figure)
     assert [row["measure"] for row in results.read(tmp_path / "results.csv")][
         0
     ] == "bits_at_trained"

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo
 from tests.zoo.conftest import draw
-from zoo import verifying
+from zoo.kinds import labelled
 
-FILE = Path(verifying.__file__).with_name("walkthrough.py")
+FILE = Path(zoo.__file__).with_name("walkthrough.py")
 
 
 def run(monkeypatch, tmp_path, photos="") -> dict:
     """Variables after the last cell."""
     monkeypatch.setenv("PHOTOS", str(photos))
     monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(verifying, "WAYS", (2, 5))
+    monkeypatch.setattr(labelled, "WAYS", (2, 5))
     monkeypatch.setattr(sys, "argv", ["walkthrough.py"])
     return runpy.run_path(str(FILE), run_name="__main__")
 

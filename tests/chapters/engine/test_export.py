@@ -148,7 +148,7 @@ def test_a_class_without_support_items_has_no_probability(learner):
 class Slope(FewShotLearner):
     """Least squares through the origin."""
 
-    outputs = 1
+    output, outputs = "values", 1
 
     def call(self, inputs, training=False):
         """Values [task, query, 1]."""

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from chapters.engine.export import adapt_and_predict, write
-from zoo import formats, verifying
+from chapters.engine.export import write
 from zoo.errors import ZooError
+from zoo.exports import formats, verifying
+from zoo.exports.rewriting import rewrite
 from zoo.loading import Loaded
-from zoo.rewriting import rewrite
 
 
 class Endpoint(NamedTuple):
@@ -54,7 +54,7 @@ def export(loaded: Loaded, format: str, folder: str | Path) -> str:
 
 
 def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
-    """Write a model in a format of ``zoo.formats``, once it agrees with Python.
+    """Write a model in a format of ``zoo.exports.formats``, once it agrees with Python.
 
     Args:
         loaded: what ``zoo.load`` gave.
@@ -88,15 +88,10 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
 def endpoints(loaded: Loaded, strict: bool = False) -> dict[str, Endpoint]:
     """``serve``, which adapts and predicts, and ``embed`` where there is an embedding.
 
-    With ``strict`` wrong labels end in an error, otherwise in NaN. A model of sequences has one
-    input, ``x``: any number of sequences of any length.
+    With ``strict`` wrong labels end in an error, otherwise in NaN.
     """
     learner = loaded.learner
-    if loaded.items == "sequence":
-        x = tf.TensorSpec([None, None, learner.channels], name="x")
-        return {"serve": Endpoint(learner.serve, [x])}
-    task = learner.signature(targets=loaded.items == "number")
-    points = {"serve": Endpoint(adapt_and_predict(learner, strict), task)}
+    points = {"serve": Endpoint(learner.serving(strict), learner.signature())}
     if hasattr(learner, "embed"):
         x = tf.TensorSpec([None, *loaded.item_shape], name="x")
         points["embed"] = Endpoint(learner.embed, [x])

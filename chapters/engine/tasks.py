@@ -1,4 +1,4 @@
-"""What people give to a learner, as tensors that fit it; and inner loops that diverge, located."""
+"""What people give to a learner, as tensors that fit it."""
 
 import keras
 import numpy as np
@@ -6,36 +6,41 @@ import tensorflow as tf
 
 from chapters.engine.errors import RunError
 
-INPUTS = ("support_x", "support_y", "query_x")
 LARGEST = 16.0  # of a picture's floats; pictures are 0 to 1, and 0 to 255 would be far above
 
 
 def checked_task(learner, inputs) -> dict:
-    """The three inputs of a learner as tensors that fit it and each other.
+    """The inputs of a learner as tensors that fit it and each other.
 
     Bytes of pictures become 0 to 1, other numbers the precision of the learner, whole labels of
     any type int32, one-hot labels their number. Values are looked at outside of graphs only.
 
     Args:
-        learner: ``FewShotLearner``.
-        inputs: ``support_x``, ``support_y`` and ``query_x``, each a tensor, an array or a list.
+        learner: ``FewShotLearner``; its ``input_shapes`` say what it takes.
+        inputs: name -> a tensor, an array or a list, such as ``support_x``, ``support_y``,
+            ``query_x``.
 
     Raises:
         RunError: one is missing or not finite, shapes do not fit, or a label is out of range.
     """
-    missing = [name for name in INPUTS if name not in inputs]
+    needed = [spec.name for spec in learner.signature()]
+    missing = [name for name in needed if name not in inputs]
     if missing:
-        raise RunError(f"A task has {', '.join(INPUTS)}; {', '.join(missing)} is missing.")
+        raise RunError(f"A task has {', '.join(needed)}; {', '.join(missing)} is missing.")
     if any(isinstance(x, keras.KerasTensor) for x in tf.nest.flatten(dict(inputs))):
         return inputs  # Keras asks for shapes, nothing is computed
-    query_x = _items(learner, "query_x", inputs["query_x"])
-    support_x, support_y = checked_support(learner, inputs["support_x"], inputs["support_y"])
-    if not support_x.shape[:1].is_compatible_with(query_x.shape[:1]):
-        raise RunError(
-            f"support_x has {support_x.shape[0]} task(s) and query_x {query_x.shape[0]}; they need "
-            "as many."
-        )
-    return {**inputs, "support_x": support_x, "support_y": support_y, "query_x": query_x}
+    shapes = learner.input_shapes()
+    task = {name: _items(learner, name, inputs[name]) for name in shapes if name in inputs}
+    if "support_x" in task:
+        support = checked_support(learner, inputs["support_x"], inputs["support_y"])
+        task["support_x"], task["support_y"] = support
+    for name, x in task.items():
+        if not x.shape[:1].is_compatible_with(task["query_x"].shape[:1]):
+            raise RunError(
+                f"{name} has {x.shape[0]} task(s) and query_x {task['query_x'].shape[0]}; they "
+                "need as many."
+            )
+    return {**inputs, **task}
 
 
 def checked_support(learner, support_x, support_y) -> tuple:
@@ -52,15 +57,15 @@ def checked_support(learner, support_x, support_y) -> tuple:
 
 def checked_labels(learner, y):
     """Labels or targets alone; arguments and errors as for ``checked_task``."""
-    y = _labels(learner, y)
-    if y.dtype.is_integer and _has_values(y):
+    y = _labels(learner, y) if learner.labelled else _targets(learner, y)
+    if learner.labelled and _has_values(y):
         _check_range(learner, np.asarray(y))
     return y
 
 
 def _items(learner, name: str, x):
     """Items [task, item, ...] in the learner's precision."""
-    x, expected = _tensor(name, x), learner.item_shape
+    x, expected = _tensor(name, x), learner.input_shapes()[name]
     if expected is None:  # an encoder that takes any shape
         expected = x.shape[2:]
     if len(x.shape) != len(expected) + 2:
@@ -83,23 +88,29 @@ def _items(learner, name: str, x):
 
 
 def _labels(learner, y):
-    """Labels [task, item] as int32, or targets [task, item, out] in the learner's precision."""
+    """Labels [task, item] as int32."""
     y = _tensor("support_y", y)
-    whole, out = y.dtype.is_integer or y.dtype == tf.bool, learner.outputs
-    if len(y.shape) == 3 and (whole or out is None):
+    if len(y.shape) == 3:
         return _of_one_hot(y)
-    if whole and len(y.shape) != 2:
+    whole = y.dtype.is_integer or y.dtype == tf.bool
+    if not whole or len(y.shape) != 2:
         raise RunError(
-            f"support_y has labels of shape {y.shape}; expected [task, support]. Targets of a "
-            "regression must be floats."
+            f"support_y has {y.dtype.name} {'labels' if whole else 'numbers'} of shape {y.shape}; "
+            "expected [task, support]. Labels of classes must be integers; the loss of a "
+            'regression says that it takes numbers: loss.output = "values".'
         )
-    if not whole and (out is None or len(y.shape) != 3 or y.shape[-1] != out):
-        needed = f"; the network's {out} output(s) need [task, support, {out}]" if out else ""
+    return tf.cast(y, tf.int32)
+
+
+def _targets(learner, y):
+    """Targets [task, item, out] in the learner's precision."""
+    y, out = _tensor("support_y", y), learner.outputs
+    if not y.dtype.is_floating or len(y.shape) != 3 or y.shape[-1] != out:
         raise RunError(
-            f"support_y has {y.dtype.name} numbers of shape {y.shape}{needed}. Labels of classes "
-            "must be integers."
+            f"support_y has {y.dtype.name} targets of shape {y.shape}; the network's {out} "
+            f"output(s) need floats [task, support, {out}]."
         )
-    return tf.cast(y, tf.int32 if whole else learner.precision)
+    return tf.cast(y, learner.precision)
 
 
 def _of_one_hot(y):
@@ -158,27 +169,3 @@ def _tensor(name: str, x):
 def _has_values(x) -> bool:
     """Outside of a graph."""
     return tf.executing_eagerly() and hasattr(x, "numpy")
-
-
-def explain_divergence(learner, sampler, index: int) -> str:
-    """Where the inner loop of a batch stops being finite; empty when it does not.
-
-    Args:
-        learner: has ``adapt``, ``predict_with``, ``objective``, ``inner_steps`` and
-            ``describe_rate()``.
-        sampler: the batches of the run, with their ``seed``.
-        index: the batch.
-    """
-    inputs, _ = sampler(index)
-    x, y = inputs["support_x"], inputs["support_y"]
-    for step in range(learner.inner_steps + 1):
-        weights = learner.adapt(x, y, step)
-        losses = learner.objective(y, learner.predict_with(weights, x)).numpy()  # [task]
-        finite = np.isfinite(losses)
-        if not finite.all():
-            return (
-                f" The support loss of task {int(np.argmin(finite))} of batch {index} "
-                f"(seed {sampler.seed}) is not finite after inner step {step}, "
-                f"{learner.describe_rate()}: lower the inner rate."
-            )
-    return ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chapters.engine import files
 
-FOLDER = Path(__file__).with_name("weights")
+FOLDER = Path(__file__).parent.with_name("weights")
 WEIGHTS = "model.weights.h5"
 DECISION = "decision.json"  # threshold and sharpness of a verification model; others have none
 CONFIG, CARD = "config.json", "card.json"

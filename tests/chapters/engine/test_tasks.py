@@ -1,4 +1,4 @@
-"""Support sets that do not fit are refused in a sentence; a diverging inner loop is located."""
+"""Tasks that do not fit are refused in a sentence; what has a plain meaning is converted."""
 
 import keras
 import numpy as np
@@ -6,12 +6,10 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch03_prototypical.models import PrototypicalNetwork
-from chapters.ch06_maml.losses import squared_error
-from chapters.ch06_maml.maml import MAML
+from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy, squared_error
 from chapters.engine.errors import RunError
 from chapters.engine.learner import GradientLearner
-from chapters.engine.support import checked_support, explain_divergence
-from datasets.tasks.sinusoid import SineTasks
+from chapters.engine.tasks import checked_support
 
 
 def network(*shape, outputs=3):
@@ -19,7 +17,8 @@ def network(*shape, outputs=3):
     return keras.Sequential(parts)
 
 
-CLASSIFIER = GradientLearner(network(8, 8, 1), squared_error)
+CLASSIFIER = GradientLearner(network(8, 8, 1), cross_entropy)
+ONE_LOGIT = GradientLearner(network(2, outputs=1), binary_cross_entropy)
 REGRESSOR = GradientLearner(network(2, outputs=1), squared_error)
 COMPARER = PrototypicalNetwork(network(8, 8, 1))  # any number of classes
 IMAGES = np.zeros([2, 6, 8, 8, 1], np.float32)
@@ -61,9 +60,11 @@ ONE_HOT = np.eye(3, dtype=int)[LABELS]
         (COMPARER, IMAGES, LABELS + 99_998, "labels 99998, 99999, 100000; expected 0 to way - 1"),
         (COMPARER, IMAGES, LABELS + 0.5, "float64 numbers of shape .* must be integers"),
         (COMPARER, IMAGES, LABELS[:, :3], r"but support_y \(2, 3\); both need the same numbers"),
-        (REGRESSOR, POINTS, LABELS, "labels from 0 to 2; the network tells 2 classes apart"),
-        (REGRESSOR, POINTS, TARGETS[..., 0], r"1 output\(s\) need \[task, support, 1\]"),
-        (REGRESSOR, POINTS, np.zeros([2, 6, 2], np.float32), r"need \[task, support, 1\]"),
+        (ONE_LOGIT, POINTS, LABELS, "labels from 0 to 2; the network tells 2 classes apart"),
+        (ONE_LOGIT, POINTS, TARGETS + 0.5, "expected .*one-hot rows with a single 1"),
+        (REGRESSOR, POINTS, LABELS, r"int64 targets of .* need floats \[task, support, 1\]"),
+        (REGRESSOR, POINTS, TARGETS[..., 0], r"1 output\(s\) need floats \[task, support, 1\]"),
+        (REGRESSOR, POINTS, np.zeros([2, 6, 2], np.float32), r"need floats \[task, support, 1\]"),
         (REGRESSOR, np.zeros([2, 6, 3]), TARGETS, r"items of shape \(3,\); the network takes"),
     ],
 )
@@ -92,7 +93,8 @@ def test_float_labels_are_refused_even_when_there_are_as_many_items_as_classes()
         (CLASSIFIER, IMAGES, ONE_HOT),
         (COMPARER, IMAGES, ONE_HOT.astype(np.float32)),
         (COMPARER, IMAGES.astype(np.float16), LABELS.astype(np.uint8)),
-        (REGRESSOR, POINTS, LABELS % 2),  # one output: the logit of the second of two classes
+        (CLASSIFIER, IMAGES, ONE_HOT.astype(np.float32)),  # as many columns as outputs
+        (ONE_LOGIT, POINTS, LABELS % 2),  # the logit of the second of two classes
     ],
 )
 def test_what_has_a_plain_meaning_is_converted(learner, x, y):
@@ -105,9 +107,9 @@ def test_what_has_a_plain_meaning_is_converted(learner, x, y):
 
 
 def test_targets_keep_their_values():
-    for learner, y in ((REGRESSOR, TARGETS + 0.5), (CLASSIFIER, np.eye(3)[LABELS] / 2)):
-        x = POINTS if learner is REGRESSOR else IMAGES
-        _, found = checked_support(learner, x, y)
+    of_three = GradientLearner(network(2), squared_error)
+    for learner, y in ((REGRESSOR, TARGETS + 0.5), (of_three, np.eye(3)[LABELS] / 2)):
+        _, found = checked_support(learner, POINTS, y)
         assert found.dtype == tf.float32
         np.testing.assert_array_equal(found, y)
 
@@ -140,32 +142,3 @@ def test_in_a_graph_shapes_are_checked_even_where_sizes_are_free():
     check.get_concrete_function(*free)
     with pytest.raises(RunError, match="takes"):
         check.get_concrete_function(tf.TensorSpec([None, None, 9, 9, 1]), free[1])
-
-
-def learner(rate, steps=3):
-    return MAML(network(1, outputs=1), squared_error, rate, inner_steps=steps)
-
-
-@pytest.mark.parametrize(("rate", "step"), [(1e25, 1), (1e10, 2)])
-def test_an_inner_loop_that_diverges_is_located(rate, step):
-    """The square of a weight of 1e20 overflows; at a rate of 1e10 it takes a second step."""
-    said = explain_divergence(learner(rate), SineTasks(5, 5, tasks=2, seed=3), index=7)
-    assert "task 0 of batch 7 (seed 3)" in said
-    assert f"not finite after inner step {step}, rate {rate:g}: lower the inner rate" in said
-
-
-def test_the_first_task_that_diverges_is_named():
-    class OneWild(SineTasks):
-        """Targets of the second task, and of the third, are huge."""
-
-        def __call__(self, index):
-            inputs, query_y = super().__call__(index)
-            wild = tf.constant([1.0, 1e18, 1e18, 1.0])[:, None, None]
-            return {**inputs, "support_y": inputs["support_y"] * wild}, query_y
-
-    said = explain_divergence(learner(10.0), OneWild(5, 5, tasks=4), index=0)
-    assert "The support loss of task 1 of batch 0" in said
-
-
-def test_a_loop_that_stays_finite_needs_no_explanation():
-    assert explain_divergence(learner(0.01), SineTasks(5, 5, tasks=2), index=0) == ""

@@ -13,10 +13,10 @@ from pathlib import Path
 import datasets
 from chapters.engine import files
 from chapters.engine.configuration import FREE_ON_RESUME
-from zoo import store
 from zoo.errors import ZooError
+from zoo.records import store
 
-FILE = Path(__file__).with_name("results.csv")
+FILE = Path(__file__).parent.with_name("results.csv")
 COLUMNS = (
     "name", "method", "data", "generated", "split", "measure", "way", "shot", "query",
     "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",

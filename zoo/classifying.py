@@ -1,0 +1,26 @@
+"""Probabilities of queries from the logits of a learner, for any number of queries."""
+
+import numpy as np
+
+AT_ONCE = 64  # queries in one call: memory stays the same for any number of files
+
+
+def classify(learner, support_x, support_y, query_x) -> np.ndarray:
+    """Probabilities [query, way] of one task, over the classes that the support set shows.
+
+    Args:
+        learner: few-shot classifier with logits [task, query, way].
+        support_x: items [support, ...] as the network sees them.
+        support_y: labels [support], 0 to way - 1, each at least once.
+        query_x: items [query, ...].
+    """
+    way = int(np.max(support_y)) + 1
+    parts = []
+    for start in range(0, len(query_x), AT_ONCE):
+        task = {"support_x": support_x, "support_y": support_y}
+        task["query_x"] = query_x[start : start + AT_ONCE]
+        logits = learner({name: x[None] for name, x in task.items()}, training=False)[0]
+        logits = np.asarray(logits, np.float64)[:, :way]  # outputs of absent classes mean nothing
+        e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        parts.append(e / e.sum(axis=-1, keepdims=True))
+    return np.concatenate(parts)

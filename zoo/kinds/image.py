@@ -1,0 +1,41 @@
+"""Pictures: characters, or a folder of the user's own."""
+
+from chapters.experiments import images, pictures
+from zoo.kinds.labelled import Labelled
+
+
+class Image(Labelled):
+    """Pictures of any size, stretched to the network's."""
+
+    takes = "pictures"
+    task = "Tell classes of pictures apart, from one or more pictures of each."
+    files = "image"
+    inverts = True
+    stand_in = "strokes"
+    cell = (0.8, 1.15)
+
+    def options(self, loaded):
+        """The network's size."""
+        return {"size": loaded.item_shape[0]}
+
+    def preprocessing(self, loaded):
+        """Orientation, ground, colours, size, and which end is ink."""
+        height, width, channels = loaded.item_shape
+        ink = images.is_ink(loaded.config)
+        return (
+            f"upright, transparent parts white, {'grey' if channels == 1 else 'red, green, blue'}, "
+            f"stretched to {height} x {width} pixels (bilinear), 0 to 1"
+            + (", then 1 minus that: dark strokes on white become bright" if ink else "")
+        )
+
+    def picture(self, loaded, width):
+        """Generated characters; none of a model that knows other things."""
+        return super().picture(loaded, width) if loaded.config.data in images.SETS else None
+
+    def show(self, axis, item, loaded):
+        """Ink is drawn dark, a photograph as it is."""
+        axis.set_axis_off()
+        pictures.image(axis, item, images.is_ink(loaded.config))
+
+
+KIND = Image()
