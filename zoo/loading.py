@@ -20,6 +20,8 @@ from zoo.errors import ZooError
 from zoo.kinds import Kind
 from zoo.records import cards, safety, store
 
+DECIDES_BY = {"threshold", "sharpness"}
+
 
 class Loaded(NamedTuple):
     """A model of the zoo, ready to use.
@@ -60,12 +62,13 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     """The same from another folder, such as one that is about to be published."""
     card = safety.read_json(folder / "card.json")
     config = _options(entry, folder / "config.json")
+    decision = _decision(folder / store.DECISION)
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
     with _float32():
         learner = function(entry.model.build)(config)
     _assign(learner, weights, folder)
-    if (folder / store.DECISION).exists():
-        learner.use_decision(_decision(folder / store.DECISION))
+    if decision:
+        learner.use_decision(decision)
     kind = kinds.find(entry.model.items)
     way, item_shape = kind.sizes(learner)
     read = entry.model.read and functools.partial(_read, entry.model.read, config)
@@ -118,11 +121,16 @@ def _options(entry: Entry, path: Path):
         raise ZooError(f"{path} does not fit {entry.script}: {error}") from error
 
 
-def _decision(path: Path) -> dict[str, float]:
-    """Threshold and sharpness of a verification model."""
+def _decision(path: Path) -> dict[str, float] | None:
+    """What a verification model decides by; None for others, which have no such file."""
+    if not path.exists():
+        return None
     values = safety.read_json(path)
-    if any(type(value) not in (int, float) or not value > 0 for value in values.values()):
-        raise ZooError(f"{path} holds {values}; expected positive numbers.")
+    numbers = all(type(value) in (int, float) and value > 0 for value in values.values())
+    if set(values) != DECIDES_BY or not numbers:
+        raise ZooError(
+            f"{path} holds {values}; expected positive numbers, {' and '.join(sorted(DECIDES_BY))}."
+        )
     return values
 
 

@@ -31,6 +31,7 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     for part in (store.CONFIG, "metrics.json", "run.json", store.WEIGHTS):
         if not (run / part).is_file():
             raise ZooError(f"{run} holds no {part}; publish the folder of a finished run.")
+    results.check_rows(run / "metrics.json", safety.read_json(run / "metrics.json"))
     config = safety.read_json(run / store.CONFIG)
     entry = catalogue.of_run(name, config.get("script", ""))
     folder = store.FOLDER / name

@@ -7,11 +7,25 @@ import numpy as np
 from chapters.ch02_siamese.measures import Summary, Verification, auc, summarise, verification
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig
 from chapters.engine.evaluation import Score
+from chapters.engine.results import Measure, Result, share
 from datasets.dataset import Dataset
 from datasets.sets.sounds import Clips
 from datasets.tasks.episodes import EpisodeSampler
 
-# measure -> heading of its column. Precision is what the book calls accuracy.
+# Precision is what the book calls accuracy.
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure("auc", "AUC", better="larger"),
+        share("equal_error_rate", "equal error rate")._replace(better="smaller"),
+        share("accuracy", "accuracy"),
+        share("precision", "precision"),
+        Measure("clip_auc", "clip AUC", better="larger"),
+        share("clip_accuracy", "clip accuracy"),
+        Measure("loss", "loss"),
+    )
+}
+# measure -> heading of its column in the script's own table, which is narrow.
 COLUMNS = {
     "auc": "AUC",
     "equal_error_rate": "EER",
@@ -103,10 +117,8 @@ def face_metrics(results: list[dict], everybody: Dataset, config: FacesConfig) -
     """``metrics.json``: every measure with the conditions under which it was taken."""
     way = len(results[0]["people"].classes("test"))
     values, siamese = face_values(results), results[0]["siamese"]
-    rows = metric_rows(values, siamese, everybody.name, everybody.generated, config.seed)
-    for row in rows:
-        if row["measure"] == "one_shot_accuracy":
-            row |= {"way": way, "shot": 1}
+    tested = {"data": everybody.name, "generated": everybody.generated, "seed": config.seed}
+    rows = metric_rows(values, siamese, {"one_shot_accuracy": way}, **tested)
     return {
         "method": next(iter(values)),
         "results": rows,
@@ -172,9 +184,10 @@ def audio_metrics(results: list[dict], clips: Clips, config: AudioConfig) -> dic
     values = audio_values(results, clips, config)
     first = results[0]["first"]
     siamese = first["siamese"]
+    tested = {"data": config.data, "generated": clips.generated, "seed": config.seed}
     return {
         "method": next(iter(values)),
-        "results": metric_rows(values, siamese, config.data, clips.generated, config.seed),
+        "results": metric_rows(values, siamese, {}, **tested),
         "parameters": siamese.count_params(),
         "steps": config.steps,
         "train_seconds": round(sum(result["seconds"] for result in results), 1),
@@ -189,19 +202,35 @@ def clips_of(clips: Clips, test: np.ndarray) -> dict[str, list[str]]:
     return {"train": heard.tolist(), "test": clips.file[test].tolist()}
 
 
-def tested_on(data: str, generated: bool, seed: int) -> dict:
-    """What the rows of an evaluation share."""
-    return {"data": data, "generated": generated, "split": "test", "interval": None, "seed": seed}
-
-
-def drawn(score: Score, tasks: EpisodeSampler) -> dict:
-    """Row of a score on drawn tasks."""
+def drawn(score: Score, tasks: EpisodeSampler, **tested) -> dict:
+    """Row of a score on drawn tasks; ``tested`` as for ``metric_rows``."""
     size = {"way": tasks.way, "shot": tasks.shot, "query": tasks.query}
-    return {"measure": "accuracy", **size, **score._asdict()}
+    measure = share("accuracy", f"{tasks.way}-way {tasks.shot}-shot")
+    return Result(method="", measure=measure, **size, **{**tested, **score._asdict()}).row()
 
 
-def metric_rows(values, siamese, data: str, generated: bool, seed: int) -> list[dict]:
-    """One row for each method and measure; ``runs`` are splits, or whole cross-validations."""
+def single(name: str, value: float, way: int | None = None, **tested) -> dict:
+    """Row of a value for which nothing is drawn; ``tested`` as for ``metric_rows``."""
+    return Result(
+        method="", measure=measure_of(name, way), mean=value, interval=None, way=way,
+        shot=way and 1, **tested,
+    ).row()  # fmt: skip
+
+
+def measure_of(name: str, way: int | None = None) -> Measure:
+    """The measure of a name; one-shot accuracy needs its number of classes."""
+    return share(name, f"{way}-way 1-shot") if way else MEASURES[name]
+
+
+def metric_rows(values, siamese, ways: dict[str, int], **tested) -> list[dict]:
+    """One row for each method and measure; ``runs`` are splits, or whole cross-validations.
+
+    Args:
+        values: method -> measure -> its values.
+        siamese: the network, of which batch norm is told.
+        ways: measure -> classes, where it has any.
+        tested: ``data``, ``generated`` and ``seed`` of a ``Result``.
+    """
     normalised = any("batch_normalization" in layer.name for layer in siamese.encoder.layers)
     rows = []
     for method, by_measure in values.items():
@@ -209,21 +238,21 @@ def metric_rows(values, siamese, data: str, generated: bool, seed: int) -> list[
             summary = summarise(numbers)
             if math.isnan(summary.mean):  # a precision where no pair was accepted
                 continue
-            rows.append(
-                {
-                    "method": method,
-                    "data": data,
-                    "generated": generated,
-                    "split": "test",
-                    "measure": measure,
-                    "mean": summary.mean,
-                    "interval": summary.interval,
-                    "runs": summary.runs,
-                    "values": [None if math.isnan(number) else number for number in numbers],
-                    "seed": seed,
-                    "batch_norm": "stored" if normalised else None,
-                }
+            way = ways.get(measure)
+            result = Result(
+                method=method,
+                measure=measure_of(measure, way),
+                mean=summary.mean,
+                interval=summary.interval,
+                way=way,
+                shot=way and 1,
+                runs=summary.runs,
+                batch_norm="stored" if normalised else None,
+                headline=measure == next(iter(by_measure)),
+                **tested,
             )
+            each = [None if math.isnan(number) else number for number in numbers]
+            rows.append({**result.row(), "values": each})
     return rows
 
 

@@ -146,7 +146,7 @@ def evaluate(learner: NearestNeighbour, config: AudioConfig, asked: Asked) -> li
     asked.check("the network has nothing but stored averages", batch_norm=("stored",))
     clips = sounds.load(config)
     held_out = np.flatnonzero(folder_folds(clips.folder, config.folds, config.seed) == 0)
-    row = report.tested_on(config.data, clips.generated, asked.seed)
+    tested = {"data": config.data, "generated": clips.generated, "seed": asked.seed}
     animals = to_dataset(config.data, clips)
     animals = dataclasses.replace(
         animals, items=animals.items[held_out], item_class=animals.item_class[held_out]
@@ -158,8 +158,8 @@ def evaluate(learner: NearestNeighbour, config: AudioConfig, asked: Asked) -> li
     pairs = sounds.get_data(clips, held_out)
     a, b = clips.features[pairs.first], clips.features[pairs.second]
     distance = learner.siamese.pair_distance(a, b).numpy()
-    area = {"measure": "auc", "mean": measures.auc(pairs.genuine, distance)}
-    return [row | report.drawn(score, tasks), row | area]
+    area = measures.auc(pairs.genuine, distance)
+    return [report.drawn(score, tasks, **tested), report.single("auc", area, **tested)]
 
 
 def dog_score(z, clips: Clips, train_clips, config: AudioConfig) -> np.ndarray:

@@ -109,7 +109,7 @@ def evaluate(learner: NearestNeighbour, config: FacesConfig, asked: Asked) -> li
     """
     asked.check("the network has no batch norm", batch_norm=())
     people = faces.split_people(faces.load(config), 0, config)
-    row = report.tested_on(people.name, people.generated, asked.seed)
+    tested = {"data": people.name, "generated": people.generated, "seed": asked.seed}
     tasks = EpisodeSampler(
         people, "test", asked.way or 5, asked.shot or 1, asked.query or 5, seed=asked.seed
     )
@@ -117,13 +117,14 @@ def evaluate(learner: NearestNeighbour, config: FacesConfig, asked: Asked) -> li
     z = learner.embed(faces.pictures(people)).numpy()  # [picture, dim]
     pairs, energy = all_pairs(people, "test"), learner.siamese.energy
     distance = distances(z, energy, pairs)
-    everything = {
-        "auc": measures.auc(pairs.genuine, distance),
-        "equal_error_rate": measures.equal_error_rate(pairs.genuine, distance),
-        "one_shot_accuracy": one_shot(z, energy, people),
-    }
-    return [row | report.drawn(score, tasks) | {"batch_norm": None}] + [
-        row | {"measure": name, "mean": value} for name, value in everything.items()
+    area = measures.auc(pairs.genuine, distance)
+    equal_error_rate = measures.equal_error_rate(pairs.genuine, distance)
+    way = len(people.classes("test"))
+    return [
+        report.drawn(score._replace(batch_norm=None), tasks, **tested),
+        report.single("auc", area, **tested),
+        report.single("equal_error_rate", equal_error_rate, **tested),
+        report.single("one_shot_accuracy", one_shot(z, energy, people), way, **tested),
     ]
 
 

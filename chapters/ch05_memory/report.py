@@ -5,6 +5,7 @@ import numpy as np
 
 from chapters.ch05_memory.presets import PUBLISHED, MANNConfig, NTMConfig
 from chapters.engine.evaluation import interval95
+from chapters.engine.results import Measure, Result, share
 from datasets.dataset import Dataset
 
 CONVERGED = 0.1  # wrong bits per sequence of the trained lengths, at most
@@ -121,33 +122,41 @@ def _summaries(results: list[dict]) -> dict:
 
 def rows(results: list[dict], tests: dict, config: NTMConfig) -> list[dict]:
     """Rows of ``metrics.json``: a single network, or the best, the median and the worst one."""
-    controllers = {"lstm": "LSTM controller", "feed_forward": "feed-forward controller"}
-    name = "LSTM" if config.model == "LSTM" else f"NTM, {controllers[config.controller]}"
-    shared = {
-        "data": f"{config.task.replace('_', ' ')} task",
-        "generated": False,  # the task itself, not a stand-in for other data
-        "split": "test",
-        "episodes": config.test_sequences,
-        "runs": len(results) if len(results) > 1 else None,
-        "seed": config.seed,
-    }
+    name, several = method_of(config), len(results) > 1
     values = {
-        (_method(name, which, len(results)), f"bits_at_{test}"): choose(test)
+        (_method(name, which, len(results)), wrong_bits(test)): choose(test)
         for which, choose in _summaries(results).items()
         for test in tests
     }
-    if len(results) > 1:
-        values[f"{name}, all {len(results)}", "converged"] = [float(converged(r)) for r in results]
+    if several:
+        all_of_them = [float(converged(result)) for result in results]
+        values[f"{name}, all {len(results)}", share("converged", "converged")] = all_of_them
     return [
-        {
-            "method": method,
-            "measure": measure,
-            "mean": float(np.mean(numbers)),
-            "interval": interval95(numbers),
-            **shared,
-        }
+        Result(
+            method=method,
+            measure=measure,
+            mean=float(np.mean(numbers)),
+            interval=interval95(numbers),
+            data=f"{config.task.replace('_', ' ')} task",
+            seed=config.seed,
+            tested="sequences",
+            episodes=config.test_sequences,
+            runs=len(results) if several else None,
+            headline=measure == wrong_bits("trained"),
+        ).row()
         for (method, measure), numbers in values.items()
     ]
+
+
+def method_of(config: NTMConfig) -> str:
+    """The network as tables call it."""
+    controllers = {"lstm": "LSTM controller", "feed_forward": "feed-forward controller"}
+    return "LSTM" if config.model == "LSTM" else f"NTM, {controllers[config.controller]}"
+
+
+def wrong_bits(test: str) -> Measure:
+    """Wrong bits per sequence of a test."""
+    return Measure(f"bits_at_{test}", f"wrong bits, {test.replace('_', ' ')}")
 
 
 def _method(name: str, which: str, networks: int) -> str:
@@ -158,8 +167,10 @@ def _method(name: str, which: str, networks: int) -> str:
 
 def metrics(results: list[dict], tests: dict, config: NTMConfig) -> dict:
     """``metrics.json``: the rows, and every network on its own beside."""
+    measured = rows(results, tests, config)
     return {
-        "results": rows(results, tests, config),
+        "method": measured[0]["method"],
+        "results": measured,
         "seeds": [_one_seed(result) for result in results],
         "converged": sum(map(converged, results)),
         "parameters": results[0]["model"].count_params(),
@@ -238,18 +249,18 @@ def presentation_rows(curve, data: Dataset, config: MANNConfig) -> list[dict]:
     """Rows of ``metrics.json``: share of right labels at every presentation."""
     published = _published(data, config)
     return [
-        {
-            "method": network_name(config),
-            "data": data.name,
-            "generated": data.generated,
-            "split": "test",
-            "measure": f"presentation_{number}",
-            "mean": float(values.mean()),
-            "interval": interval95(values),
-            "episodes": len(values),
-            "seed": config.seed,
-            "published": published.get(str(number)),
-        }
+        Result(
+            method=network_name(config),
+            measure=share(f"presentation_{number}", f"presentation {number}"),
+            mean=float(values.mean()),
+            interval=interval95(values),
+            data=data.name,
+            generated=data.generated,
+            seed=config.seed,
+            episodes=len(values),
+            published=published.get(str(number)),
+            headline=number == max(curve),
+        ).row()
         for number, values in curve.items()
     ]
 
@@ -257,6 +268,7 @@ def presentation_rows(curve, data: Dataset, config: MANNConfig) -> list[dict]:
 def presentation_metrics(curve, limit, learner, loop, data: Dataset, config: MANNConfig) -> dict:
     """``metrics.json``: the rows, and what can be guessed of first pictures at best."""
     return {
+        "method": network_name(config),
         "results": presentation_rows(curve, data, config),
         "best_guess": float(limit[1].mean()),
         "parameters": learner.count_params(),

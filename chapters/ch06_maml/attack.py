@@ -18,6 +18,7 @@ from chapters.ch06_maml.presets import SCRIPTS, OmniglotConfig, strengths
 from chapters.engine import configuration, script
 from chapters.engine.errors import RunError
 from chapters.engine.evaluation import Evaluator
+from chapters.engine.results import Result, share
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 
@@ -118,20 +119,15 @@ def trained(run: Path, options: OmniglotConfig, name: str):
 def row(name, attack, epsilon, score, options, data) -> dict:
     """One line of ``metrics.json``."""
     column = images.parse_columns(options.columns)[0]
-    return {
-        "method": f"{name}, {attack.upper()} queries",
-        "data": data.name,
-        "generated": data.generated,
-        "split": "test",
-        "measure": f"accuracy_at_epsilon_{epsilon:g}",
-        "shot": column.shot,
-        "query": options.test_query,
-        "mean": score.mean,
-        "interval": score.interval,
-        "episodes": score.episodes,
-        "seed": score.seed,
-        "batch_norm": score.batch_norm,
-    }
+    return Result(
+        method=f"{name}, {attack.upper()} queries",
+        measure=share(f"accuracy_at_epsilon_{epsilon:g}", f"accuracy at epsilon {epsilon:g}"),
+        data=data.name,
+        generated=data.generated,
+        shot=column.shot,
+        query=options.test_query,
+        **score._asdict(),
+    ).row()
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class GradientAgreement(GradientLearner):
         return agreement_weights(_flat(_moved(self.start(support_x), adapted)))
 
 
-def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
+def maml_step(learner, optimizer, mapping, weigh=agreement_weights, outliers=0):
     """The outer step with MAML: ``step(batch)`` -> loss, metrics, smallest and largest weight.
 
     The book writes MAML's step as a sum over tasks, ours is a mean. With perfect agreement the
@@ -112,7 +112,7 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         mapping: one of ``chapters.engine.mapping.MODES``; the gradients of all tasks are kept in
             both, since the weights are known only when all tasks are.
         weigh: ``agreement_weights`` or ``equal_weights``.
-        odd: that many tasks at the end of a batch are odd ones (``outliers``); the result then
+        outliers: that many tasks at the end of a batch are outliers; the result then
             has the mean weight of these and of the others, and the smallest and the largest of
             the others.
     """
@@ -132,10 +132,10 @@ def maml_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         return gradients, _moved(theta, adapted), metrics
 
     # theta <- theta - beta sum_i w_i grad_theta L_Ti(f_theta'_i)
-    return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)
+    return _weighted_step(gradient, learner, optimizer, mapping, weigh, outliers)
 
 
-def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
+def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, outliers=0):
     """The outer step with Reptile; arguments and result as for ``maml_step``.
 
     The queries only tell the loss. With ``keras.optimizers.SGD`` the learning rate is epsilon.
@@ -151,10 +151,10 @@ def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, odd=0):
         return moved, moved, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
     # theta <- theta + epsilon sum_i w_i (theta'_i - theta)
-    return _weighted_step(gradient, learner, optimizer, mapping, weigh, odd)
+    return _weighted_step(gradient, learner, optimizer, mapping, weigh, outliers)
 
 
-def _weighted_step(gradient, learner, optimizer, mapping, weigh, odd):
+def _weighted_step(gradient, learner, optimizer, mapping, weigh, outliers):
     """MAML's or Reptile's step, with the weights of this chapter instead of 1 / n."""
 
     def step(batch):
@@ -166,19 +166,19 @@ def _weighted_step(gradient, learner, optimizer, mapping, weigh, odd):
         update = [tf.tensordot(w, g, 1) for g in gradients]
         metrics = tf.nest.map_structure(tf.reduce_mean, metrics)
         apply_gradients(optimizer, metrics["loss"], update, learner.trainable_variables)
-        return {**metrics, **_told(w, odd)}
+        return {**metrics, **_weight_metrics(w, outliers)}
 
     return step
 
 
-def _told(w, odd):
+def _weight_metrics(w, outliers):
     """What is logged about the weights [task] of a batch."""
-    others = w[:-odd] if odd else w
-    told = {"weight_min": tf.reduce_min(others), "weight_max": tf.reduce_max(others)}
-    if odd:
-        told["weight_others"] = tf.reduce_mean(others)
-        told["weight_odd"] = tf.reduce_mean(w[-odd:])
-    return told
+    others = w[:-outliers] if outliers else w
+    metrics = {"weight_min": tf.reduce_min(others), "weight_max": tf.reduce_max(others)}
+    if outliers:
+        metrics["weight_others"] = tf.reduce_mean(others)
+        metrics["weight_outliers"] = tf.reduce_mean(w[-outliers:])
+    return metrics
 
 
 def _moved(theta, adapted):

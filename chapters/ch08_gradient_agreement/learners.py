@@ -16,7 +16,7 @@ from chapters.experiments.options import outer_rate
 
 
 def check(config) -> None:
-    """ConfigError unless some tasks of a batch are not odd."""
+    """ConfigError unless some tasks of a batch are no outliers."""
     if config.outliers >= config.tasks:
         raise ConfigError(
             f"--outliers is {config.outliers}; it must be less than --tasks, {config.tasks}."
@@ -68,7 +68,7 @@ def name_of(config) -> str:
     name = {"maml": "MAML", "reptile": "Reptile"}[config.base]
     name = f"FO{name}" if config.first_order and config.base == "maml" else name
     name = f"GA-{name}" if config.agreement else name
-    return f"{name}, {config.outliers / config.tasks:.0%} odd" if config.outliers else name
+    return f"{name}, {config.outliers / config.tasks:.0%} outliers" if config.outliers else name
 
 
 def draw(run, history, learner, training, config) -> None:

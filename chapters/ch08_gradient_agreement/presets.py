@@ -34,7 +34,7 @@ class SineConfig(AgreementOptions, SineOptions):
 GA_SINE = {"tasks": 10, "learning_rate": 0.003, "schedule": "cosine"}
 
 SINE = {
-    # One odd task in ten, with and without agreement: one to two minutes on two cores.
+    # One outlier task in ten, with and without agreement: one to two minutes on two cores.
     "quick": {**GA_SINE, "outliers": 1, "steps": 10000, "compare": True},
     "ga_maml": {**GA_SINE, "compare": True},
     "ga_maml_outliers": {**GA_SINE, "outliers": 1, "compare": True},
@@ -101,7 +101,7 @@ SCRIPTS = {
         without={"strategy": "whose steps are one compiled program for one device"},
     ),
     "train_sine": Script(
-        "MAML and Reptile with gradient agreement on sine curves, with odd tasks or without.",
+        "MAML and Reptile with gradient agreement on sine curves, with outlier tasks or without.",
         SineConfig,
         SINE,
     ),

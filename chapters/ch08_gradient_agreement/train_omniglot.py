@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
 
-    # Data: classes are split first, tasks are drawn from one split each; odd ones to train on only.
+    # Data: classes are split first, tasks are drawn from one split each; outliers to train on only.
     data, config = adaptation.load(config)
     training, validation, tests = adaptation.samplers(data, config)
     training = learners.training_tasks(config, training)

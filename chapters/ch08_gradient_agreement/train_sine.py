@@ -1,7 +1,7 @@
 """Learn to fit a sine curve from a few points, weighting tasks by how much their gradients agree.
 
-python -m chapters.ch08_gradient_agreement.train_sine                      # one odd task of ten
-python -m chapters.ch08_gradient_agreement.train_sine --preset ga_maml     # no odd tasks
+python -m chapters.ch08_gradient_agreement.train_sine                      # one outlier task of ten
+python -m chapters.ch08_gradient_agreement.train_sine --preset ga_maml     # no outlier tasks
 python -m chapters.ch08_gradient_agreement.train_sine --preset ga_reptile
 """
 
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
 
-    # Data: curves of training, validation and test are never the same; odd ones to train on only.
+    # Data: curves of training, validation and test are never the same; outliers to train on only.
     training, validation, test = sine.samplers(config)
     training = learners.training_tasks(config, training)
     run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))

@@ -102,7 +102,7 @@ plt.rcParams.update(
 
 def style(method: str) -> dict[str, str]:
     """Colour and line of a method, or of what it is compared with, by its name in tables."""
-    name = method.partition(",")[0]  # without what follows, such as the share of odd tasks
+    name = method.partition(",")[0]  # without what follows, such as the share of outlier tasks
     if name in BASELINES:
         return dict(zip(("color", "linestyle"), BASELINES[name], strict=True))
     return {"color": METHODS.get(name, HELD_OUT["color"]), "linestyle": "-"}

@@ -104,7 +104,7 @@ def test(name: str, learner, untrained, tests, data, config, published=None) -> 
         measured = {method: by[regime] for method, by in figures.items() if regime in by}
         papers = {f"{method}, published": by for method, by in measured.items() if name in method}
         print(images.table(scores, papers, data, config))
-        rows += images.rows(scores, measured, data, config)
+        rows += images.rows(scores, measured, data, config, headline=regime == "support")
     return rows
 
 

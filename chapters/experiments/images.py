@@ -14,6 +14,7 @@ import datasets
 from chapters.engine.configuration import flag_of, suggest
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Asked, Evaluator, Score
+from chapters.engine.results import Result, share
 from chapters.experiments.options import Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.errors import DataError, tell
@@ -224,7 +225,9 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
     return "\n".join(lines) + "\n"
 
 
-def rows(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> list:
+def rows(
+    scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions, headline=True
+) -> list[dict]:
     """Rows of ``metrics.json``: every score with the conditions under which it was measured.
 
     Args:
@@ -233,24 +236,23 @@ def rows(scores: Scores, published: dict[str, dict], data: Dataset, config: Imag
             the same thing.
         data: what they were measured on.
         config: options of the run.
+        headline: whether the first column stands for its method.
     """
+    first = next(iter(next(iter(scores.values()))))
     return [
-        {
-            "method": name,
-            "data": data.name,
-            "generated": data.generated,
-            "split": TEST_SPLIT[config.train_split],
-            "measure": "accuracy",
-            "way": column.way,
-            "shot": column.shot,
-            "query": config.test_query,
-            "mean": score.mean,
-            "interval": score.interval,
-            "episodes": score.episodes,
-            "seed": score.seed,
-            "batch_norm": score.batch_norm,
-            "published": published.get(name, {}).get(str(column)),
-        }
+        Result(
+            method=name,
+            measure=share("accuracy", f"{column.way}-way {column.shot}-shot"),
+            data=data.name,
+            generated=data.generated,
+            split=TEST_SPLIT[config.train_split],
+            way=column.way,
+            shot=column.shot,
+            query=config.test_query,
+            published=published.get(name, {}).get(str(column)),
+            headline=headline and column == first,
+            **score._asdict(),
+        ).row()
         for name, by_column in scores.items()
         for column, score in by_column.items()
     ]

@@ -16,6 +16,7 @@ import tensorflow as tf
 from chapters.engine.divergence import explain_divergence
 from chapters.engine.evaluation import Asked, Evaluator, Score
 from chapters.engine.loop import Loop
+from chapters.engine.results import Measure, Result, after_steps
 from chapters.engine.runs import RunFolder
 from chapters.experiments import sine_pictures
 from chapters.experiments.baselines import FineTuning, joint_step
@@ -42,8 +43,7 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # of the baselines; validation curves c
 VALIDATION_TASKS, TEST_QUERY, TASKS_PER_BATCH = 200, 40, 100
 # Curves of validation and test come from seeds of their own.
 VALIDATION, TEST = 1_000_000, 2_000_000
-# Short names of the errors.
-MEASURE = {"squared_error": "mse", "absolute_error": "mae"}
+MEASURE = {"squared_error": Measure("mse", "MSE"), "absolute_error": Measure("mae", "MAE")}
 
 Scores = dict[str, dict[int, Score]]  # name -> number of inner steps -> error
 
@@ -212,7 +212,7 @@ def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
     curves = sampler(config, TEST, config.test_shot, query, tasks)
     shown = shown_steps(config)
     scores = {steps: error_after(learner, curves, steps, asked.episodes)() for steps in shown}
-    return [row | {"query": query} for row in rows({"": scores}, config)]
+    return rows({"": scores}, config, query=query)
 
 
 def table(scores: Scores, config: SineOptions, published: dict[str, dict] | None = None) -> str:
@@ -240,24 +240,26 @@ def table(scores: Scores, config: SineOptions, published: dict[str, dict] | None
     return "\n".join(lines) + "\n"
 
 
-def rows(scores: Scores, config: SineOptions, method="", published=None) -> list[dict]:
+def rows(
+    scores: Scores, config: SineOptions, method="", published=None, query=TEST_QUERY
+) -> list[dict]:
     """Rows of ``metrics.json``; the first paper's figures stand beside ``method``."""
     paper = next(iter((published or {}).values()), {})
     return [
-        {
-            "method": name,
-            "data": f"sine curves ({config.curves})",
-            "generated": False,  # the task itself, not a stand-in for other data
-            "split": "test",
-            "measure": f"{MEASURE[config.objective]}_after_{steps}_steps",
-            "shot": config.test_shot,
-            "query": TEST_QUERY,
-            "mean": score.mean,
-            "interval": score.interval,
-            "episodes": score.episodes,
-            "seed": config.seed,
-            "published": paper.get(str(steps)) if name == method else None,
-        }
+        Result(
+            method=name,
+            measure=after_steps(MEASURE[config.objective], steps),
+            mean=score.mean,
+            interval=score.interval,
+            data=f"sine curves ({config.curves})",
+            seed=config.seed,
+            tested="tasks",
+            shot=config.test_shot,
+            query=query,
+            episodes=score.episodes,
+            published=paper.get(str(steps)) if name == method else None,
+            headline=steps == max(by_steps),
+        ).row()
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
     ]

@@ -15,6 +15,7 @@ from chapters.engine.divergence import explain_divergence
 from chapters.engine.evaluation import Evaluator, Score, accuracy
 from chapters.engine.figures import HELD_OUT, TRAINING, course, legend, plt
 from chapters.engine.loop import Loop
+from chapters.engine.results import Measure, Result, after_steps, share
 from chapters.experiments.options import ToyOptions, shown_steps
 from datasets.tasks.hyperplanes import HyperplaneTasks
 
@@ -22,6 +23,7 @@ DIM = 50
 FLOOR = math.log(2)  # loss of someone who knows nothing
 VALIDATION, TEST = 1_000_000, 2_000_000  # seeds of fresh tasks
 QUERY, TASKS_PER_BATCH = 100, 100
+LOSS, ACCURACY = Measure("loss", "loss"), share("accuracy", "accuracy")
 
 Scores = dict[str, dict[int, Score]]  # name -> number of inner steps -> loss or accuracy
 
@@ -128,20 +130,20 @@ def table(losses: Scores, accuracies: Scores, config: ToyOptions) -> str:
 def rows(losses: Scores, accuracies: Scores, config: ToyOptions) -> list[dict]:
     """Rows of ``metrics.json``."""
     return [
-        {
-            "method": name,
-            "data": "coin flips" if config.as_printed else "hyperplanes",
-            "generated": False,  # the task itself, not a stand-in for other data
-            "split": "test",
-            "measure": f"{measure}_after_{steps}_steps",
-            "shot": config.shot,
-            "query": QUERY,
-            "mean": score.mean,
-            "interval": score.interval,
-            "episodes": score.episodes,
-            "seed": config.seed,
-        }
-        for measure, scores in (("loss", losses), ("accuracy", accuracies))
+        Result(
+            method=name,
+            measure=after_steps(measure, steps),
+            mean=score.mean,
+            interval=score.interval,
+            data="coin flips" if config.as_printed else "hyperplanes",
+            seed=config.seed,
+            tested="tasks",
+            shot=config.shot,
+            query=QUERY,
+            episodes=score.episodes,
+            headline=measure is ACCURACY and steps == max(by_steps),
+        ).row()
+        for measure, scores in ((LOSS, losses), (ACCURACY, accuracies))
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
     ]

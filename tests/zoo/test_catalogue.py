@@ -108,8 +108,8 @@ def test_every_declared_function_exists():
     ("file", "content", "said"),
     [
         ("config.json", "{", "is not valid JSON"),
-        ("card.json", "{}", "has name = None, which no card has"),
-        ("card.json", None, "has results, row 0: mean = '0.5', which no card has"),
+        ("card.json", "{}", "has name = None, which does not belong there"),
+        ("card.json", None, "has results, row 0: mean = '0.5', which does not belong there"),
     ],
 )
 def test_a_bad_folder_is_left_out_with_a_warning_and_harms_no_other(

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 import zoo
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
-from zoo import prediction
+from zoo import kinds, prediction
+from zoo.classifying import classify
 from zoo.errors import ZooError
 
 SHAPES = {  # points of a stroke, in a square of side 1
@@ -93,7 +94,7 @@ def test_absent_classes_of_a_network_with_outputs_get_nothing():
     model = zoo.load("maml-omniglot-5way")
     rng = np.random.default_rng(0)
     x = rng.uniform(size=[4, 28, 28, 1]).astype(np.float32)
-    found = prediction.classify(model, x[:2], np.array([0, 1], np.int32), x[2:])
+    found = classify(model.learner, x[:2], np.array([0, 1], np.int32), x[2:])
     assert found.shape == (2, 2)
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
@@ -205,16 +206,17 @@ def test_more_classes_than_a_network_has_outputs_are_refused(tmp_path):
 def test_models_of_other_kinds_refuse_pictures(shapes):
     with pytest.raises(DataError, match="holds no sound"):
         zoo.predict("siamese-cats-dogs", shapes, queries(shapes))
-    with pytest.raises(RunError, match="takes numbers, not files"):
+    with pytest.raises(RunError, match="takes points of a curve, not files"):
         zoo.predict("maml-sine-5shot", shapes, queries(shapes))
 
 
-def reader(items="image"):
+def reader(kind="image"):
     """A model of dark strokes that reads every file as white paper with ink in one corner."""
     x = np.ones([1, 4, 4, 1], np.float32)
     x[:, 0, 0] = 0
     config = SimpleNamespace(data="omniglot", invert=False)
-    return SimpleNamespace(name="m", items=items, config=config, read=lambda paths: x, way=None)
+    kind = kinds.find(kind)
+    return SimpleNamespace(name="m", kind=kind, config=config, read=lambda paths: x, way=None)
 
 
 def test_pictures_of_the_other_polarity_are_told_and_turned(recwarn):

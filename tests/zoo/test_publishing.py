@@ -8,6 +8,7 @@ import pytest
 import zoo
 from chapters.engine import files
 from chapters.engine.errors import RunError
+from chapters.engine.results import Result, share
 from tests.zoo.conftest import draw
 from zoo.errors import ZooError
 from zoo.records import cards, results, store
@@ -126,7 +127,7 @@ def test_doubtful_figures_are_published_only_when_asked_and_the_card_says_so(
     assert "Doubt: tested on 599 episodes, fewer than 600" in cards.text(zoo.info("mine"))
 
 
-ROW = {"method": "ours", "measure": "accuracy", "way": 5, "mean": 0.9, "interval": 0.01}
+ROW = Result("ours", share("accuracy", "5-way"), 0.9, 0.01, "points", 0, way=5).row()
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,6 @@ ROW = {"method": "ours", "measure": "accuracy", "way": 5, "mean": 0.9, "interval
 )
 def test_a_model_must_be_above_its_baselines_outside_the_intervals(changes, doubts):
     assert len(cards.doubts("ours", [ROW, {**ROW, **changes}])) == doubts
-    error = {**ROW, "measure": "mse_after_1_steps", "mean": -0.9}
-    turned = {**error, **changes, "measure": error["measure"], "mean": -changes["mean"]}
+    error = {**ROW, "better": "smaller", "mean": -0.9}
+    turned = {**error, **changes, "mean": -changes["mean"]}
     assert len(cards.doubts("ours", [error, turned])) == doubts  # smaller is better

@@ -11,6 +11,7 @@ import pytest
 import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import files
+from chapters.engine.results import Measure, Result, share
 from zoo import catalogue, report
 from zoo.errors import ZooError
 from zoo.records import cards, results, store, wording
@@ -20,11 +21,10 @@ def write_run(folder, **options):
     """A finished run of chapter 3 with one result."""
     config = SCRIPTS["train"].config(preset="paper_1shot")
     values = {"script": "chapters.ch03_prototypical.train", **vars(config), **options}
-    row = {
-        "method": "prototypical network", "data": "omniglot", "generated": False, "split": "test",
-        "measure": "accuracy", "way": 5, "shot": 1, "query": 15, "mean": 0.98765,
-        "interval": 0.0012, "episodes": 600, "seed": 0, "batch_norm": "stored", "published": 98.8,
-    }  # fmt: skip
+    row = Result(
+        "prototypical network", share("accuracy", "5-way 1-shot"), 0.98765, 0.0012, "omniglot", 0,
+        way=5, shot=1, query=15, episodes=600, batch_norm="stored", published=98.8,
+    ).row()  # fmt: skip
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(values))
     (folder / "metrics.json").write_text(
@@ -99,15 +99,17 @@ def test_the_table_of_models_names_every_model_and_the_chapters_without(own_zoo,
 
 
 @pytest.mark.parametrize(
-    ("row", "heading", "value"),
+    ("measure", "interval", "regime", "heading", "value"),
     [
-        ({"measure": "accuracy", "way": "5", "shot": "1"}, "5-way 1-shot (%)", "50.00 ± 1.00"),
-        ({"measure": "auc", "interval": ""}, "AUC", "0.500"),
-        ({"measure": "mse_after_1_steps"}, "MSE after 1 step", "0.500 ± 0.010"),
+        (("accuracy", "5-way 1-shot", "%", 2), 0.01, None, "5-way 1-shot (%)", "50.00 ± 1.00"),
+        (("accuracy", "a", "%", 2), 0.01, "support", "a, honest (%)", "50.00 ± 1.00"),
+        (("auc", "AUC"), None, None, "AUC", "0.500"),
+        (("return", "return", "", 1), 0.01, None, "return", "0.5 ± 0.0"),
     ],
 )
-def test_figures_have_their_interval_where_there_is_one(row, heading, value):
-    text = results.as_text({}) | {"mean": "0.5", "interval": "0.01"} | row
+def test_figures_are_written_as_their_measure_says(measure, interval, regime, heading, value):
+    result = Result("ours", Measure(*measure), 0.5, interval, "points", 0, batch_norm=regime)
+    text = results.as_text(result.row())
     assert (wording.column(text), wording.cell(text)) == (heading, value)
 
 

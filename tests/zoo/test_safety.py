@@ -202,7 +202,7 @@ def test_a_card_that_is_too_large_is_not_read(copied):
         ("card.json", "[]", "holds no JSON object"),
         ("card.json", "{", "is not valid JSON"),
         ("card.json", "[" * 500_000, "is not valid JSON"),
-        ("card.json", "{}", "has name = None, which no card has"),
+        ("card.json", "{}", "has name = None, which does not belong there"),
         ("config.json", "{}", "is of None"),
         ("config.json", '{"script": "os.system"}', "is of 'os.system'"),
     ],
@@ -232,7 +232,7 @@ def test_options_that_do_not_fit_are_refused(copied, option, value, words):
 
 @pytest.mark.parametrize("sharpness", ["much", True, -1.0, None, [1.0]])
 def test_a_decision_that_is_no_number_is_refused(copied, sharpness):
-    (copied / store.DECISION).write_text(json.dumps({"sharpness": sharpness}))
+    (copied / store.DECISION).write_text(json.dumps({"sharpness": sharpness, "threshold": 1.0}))
     refused("decision.json holds .*; expected positive numbers")
 
 

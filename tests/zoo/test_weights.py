@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import catalogue, prediction
+from zoo import catalogue
+from zoo.classifying import classify
 
 KIND = {name: catalogue.find(name).model.items for name in zoo.list_models()}
 
@@ -23,7 +24,7 @@ def test_a_learner_of_images_tells_blocks_apart(name):
     blocks = np.kron(rng.random([way, 4, 4]) < 0.4, np.ones([5, 5]))  # [way, 20, 20]
     images = np.pad(blocks, [[0, 0], [4, 4], [4, 4]])[..., None].astype(np.float32)
     shifted = np.roll(images, 1, axis=2)
-    found = prediction.classify(loaded, images, np.arange(way, dtype=np.int32), shifted)
+    found = classify(loaded.learner, images, np.arange(way, dtype=np.int32), shifted)
     assert np.mean(found.argmax(axis=1) == np.arange(way)) >= 0.8
 
 

@@ -14,13 +14,23 @@ import datasets
 from chapters.engine import files
 from chapters.engine.configuration import FREE_ON_RESUME
 from zoo.errors import ZooError
-from zoo.records import store
+from zoo.records import safety, store
 
 FILE = Path(__file__).parent.with_name("results.csv")
 COLUMNS = (
     "name", "method", "data", "generated", "split", "measure", "way", "shot", "query",
     "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",
+    "label", "unit", "digits", "better", "protocol",
 )  # fmt: skip
+# What every row must hold.
+FIELDS = {
+    **dict.fromkeys(
+        ("method", "data", "split", "measure", "label", "unit", "better", "protocol"), str
+    ),
+    "mean": (int, float),
+    "digits": int,
+    "headline": bool,
+}
 
 
 def read(file: Path | None = None) -> list[dict[str, str]]:
@@ -54,12 +64,28 @@ def rows_of(run: Path, name: str) -> list[dict[str, str]]:
     """The rows that a finished run adds; ZooError when the folder holds none."""
     found = {part: _json(run / part) for part in ("config.json", "metrics.json")}
     metrics = found["metrics.json"]
+    check_rows(run / "metrics.json", metrics)
     shared = {
         "name": name,
         "minutes": f"{metrics['train_seconds'] / 60:.0f}",
         "command": command(found["config.json"]),
     }
     return [as_text({**result, **shared}) for result in metrics["results"]]
+
+
+def check_rows(path: Path, found: dict) -> None:
+    """Refuse results that lack something, as those of an older version.
+
+    Raises:
+        ZooError: a row or a field is missing, or there is none of the method that was trained.
+    """
+    rows = found.get("results")
+    for number, row in enumerate(rows if isinstance(rows, list) else [None]):
+        safety.check_fields(path, f"results, row {number}: ", row, FIELDS)
+    # An attack compares methods and trains none.
+    method = found.get("method", rows[0]["method"] if rows else "")
+    if not any(row["method"] == method for row in rows):
+        raise ZooError(f"{path} has no result of {method!r}; train and publish the model again.")
 
 
 def as_text(row: dict) -> dict[str, str]:

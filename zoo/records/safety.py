@@ -8,6 +8,7 @@ import io
 import json
 from pathlib import Path
 
+from chapters.engine.configuration import shorten
 from datasets.errors import DataError
 from datasets.readers.files import read_bytes
 from zoo.errors import ZooError
@@ -34,6 +35,25 @@ def read_json(path: Path) -> dict:
     if not isinstance(found, dict):
         raise ZooError(f"{path} holds no JSON object; publish the model again.")
     return found
+
+
+def check_fields(path: Path, where: str, found, fields: dict) -> None:
+    """ZooError unless ``found`` has these fields.
+
+    Args:
+        path: the file.
+        where: the part of it, for the sentence.
+        found: what stands there.
+        fields: name -> type, or types.
+    """
+    if not isinstance(found, dict):
+        raise ZooError(f"{path} has {where}no JSON object; publish the model again.")
+    for key, kind in fields.items():
+        if not isinstance(found.get(key), kind):
+            raise ZooError(
+                f"{path} has {where}{key} = {shorten(repr(found.get(key)))}, which does not belong "
+                "there; train and publish the model again."
+            )
 
 
 def read_weights(path: Path, sha256: str) -> bytes:

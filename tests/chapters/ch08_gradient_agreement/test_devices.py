@@ -28,7 +28,7 @@ def update_and_save(name, devices, path):
         learner = GradientAgreement(tanh_network(), squared_error, 0.2, inner_steps=2)
         optimizer = keras.optimizers.SGD(1.0)
         optimizer.build(learner.trainable_variables)
-    step = STEPS[name](learner, optimizer, "batched", odd=1)
+    step = STEPS[name](learner, optimizer, "batched", outliers=1)
     batch = regression(tasks=4, dtype=tf.float32)
 
     @tf.function
@@ -49,6 +49,6 @@ def test_two_devices_take_the_step_of_one(tmp_path, name):
         Child(tmp_path / f"{devices}.txt", update_and_save, name, devices, str(path)).finish()
         results.append(np.load(path))
     one, two = results
-    assert set(one.files) == set(two.files) >= {"weight_odd", "weight_others", "loss"}
+    assert set(one.files) == set(two.files) >= {"weight_outliers", "weight_others", "loss"}
     for array in one.files:
         np.testing.assert_allclose(two[array], one[array], rtol=1e-5, atol=1e-6, err_msg=array)

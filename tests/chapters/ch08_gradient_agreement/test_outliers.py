@@ -1,4 +1,4 @@
-"""Odd tasks: which tasks they are, what is random about them, and that a seed repeats them."""
+"""Outlier tasks: which tasks they are, what is random about them, and that a seed repeats them."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ from chapters.ch08_gradient_agreement.outliers import Outliers
 from datasets.tasks.hyperplanes import HyperplaneTasks
 from datasets.tasks.sinusoid import SineTasks
 
-TASKS, ODD = 5, 2
+TASKS, OUTLIERS = 5, 2
 
 
 def samplers(kind=SineTasks, **options):
     plain = kind(10, 6, TASKS, seed=3, **options)
-    return plain, Outliers(plain, ODD)
+    return plain, Outliers(plain, OUTLIERS)
 
 
 @pytest.mark.parametrize("kind", [SineTasks, HyperplaneTasks])
@@ -30,17 +30,17 @@ def test_only_the_last_tasks_change_and_only_their_targets(kind):
         assert after.shape == before.shape
         assert after.dtype == before.dtype
         same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-        assert same == [True] * (TASKS - ODD) + [False] * ODD
+        assert same == [True] * (TASKS - OUTLIERS) + [False] * OUTLIERS
     assert (spoiled.tasks, spoiled.seed) == (plain.tasks, plain.seed)
 
 
-def test_odd_targets_are_those_of_the_batch_and_tell_nothing_about_the_inputs():
+def test_outlier_targets_are_those_of_the_batch_and_tell_nothing_about_the_inputs():
     plain, spoiled = samplers()
     inputs, query_y = plain(0)
     pool = np.concatenate([np.ravel(inputs["support_y"]), np.ravel(query_y)])
     found, found_y = spoiled(0)
-    assert np.isin(found["support_y"][-ODD:], pool).all()
-    assert np.isin(found_y[-ODD:], pool).all()
+    assert np.isin(found["support_y"][-OUTLIERS:], pool).all()
+    assert np.isin(found_y[-OUTLIERS:], pool).all()
 
     plain = HyperplaneTasks(50, 50, tasks=40)
     labels, drawn = plain(0)[1][-20:], Outliers(plain, 20)(0)[1][-20:]
@@ -56,20 +56,20 @@ def test_a_seed_and_an_index_repeat_them_in_graphs_too():
     assert not np.array_equal(spoiled(8)[1], again[1])
 
 
-def test_e8_8_after_some_training_an_odd_task_counts_less_than_the_others():
+def test_e8_8_after_some_training_an_outlier_task_counts_less_than_the_others():
     tasks = Outliers(SineTasks(20, 10, tasks=10, seed=0), 1)
     learner = GradientAgreement(networks.mlp(1, 1, [20, 20], "relu"), squared_error, 0.01)
     optimizer = keras.optimizers.Adam(0.003)
     optimizer.build(learner.trainable_variables)
-    step = maml_step(learner, optimizer, "batched", odd=1)
+    step = maml_step(learner, optimizer, "batched", outliers=1)
 
     @tf.function
     def surplus(first, count):
-        """By how much the others' mean weight is above that of the odd task: [step]."""
+        """By how much the others' mean weight is above that of the outlier task: [step]."""
 
         def one(index):
             told = step(tasks(index))
-            return told["weight_others"] - told["weight_odd"]
+            return told["weight_others"] - told["weight_outliers"]
 
         return tf.map_fn(one, tf.range(first, first + count), fn_output_signature=tf.float32)
 

@@ -1,4 +1,4 @@
-"""Pictures of agreement weights show the numbers they are given, and the odd tasks as odd."""
+"""Pictures of agreement weights show the numbers they are given, and the outliers as such."""
 
 import matplotlib.colors
 import numpy as np
@@ -20,32 +20,32 @@ def labels(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
-@pytest.mark.parametrize("odd", [0, 2])
-def test_bars_are_the_weights_in_order_and_odd_tasks_have_a_colour(odd):
+@pytest.mark.parametrize("outliers", [0, 2])
+def test_bars_are_the_weights_in_order_and_outlier_tasks_have_a_colour(outliers):
     w = np.array([0.3, -0.1, 0.2, 0.05, 0.35])
-    figure = plots.weights_of_batch(w, odd)
+    figure = plots.weights_of_batch(w, outliers)
     bars = figure.axes[0].patches
     assert [bar.get_height() for bar in bars] == sorted(w)
-    odd_colour = matplotlib.colors.to_rgba(plots.ODD)
-    assert [bar.get_height() for bar in bars if bar.get_facecolor() == odd_colour] == sorted(
-        w[5 - odd :]
+    outlier_colour = matplotlib.colors.to_rgba(plots.OUTLIERS)
+    assert [bar.get_height() for bar in bars if bar.get_facecolor() == outlier_colour] == sorted(
+        w[5 - outliers :]
     )
-    assert ("odd: random targets" in labels(figure)) == bool(odd)
+    assert ("outliers: random targets" in labels(figure)) == bool(outliers)
     assert list(figure.axes[0].lines[-1].get_ydata()) == [0.2, 0.2]  # 1/n
 
 
-@pytest.mark.parametrize("odd", [0, 1])
-def test_the_course_of_a_training_has_odd_tasks_and_others_apart(odd):
+@pytest.mark.parametrize("outliers", [0, 1])
+def test_the_course_of_a_training_has_outlier_tasks_and_others_apart(outliers):
     history = [
         {"step": step, "weight_min": -0.1, "weight_max": 0.3 + step}
-        | ({"weight_others": 0.12, "weight_odd": 0.02 * step} if odd else {})
+        | ({"weight_others": 0.12, "weight_outliers": 0.02 * step} if outliers else {})
         for step in (1, 2, 3)
     ]
-    figure = plots.weights_over_training(history, 10, odd)
+    figure = plots.weights_over_training(history, 10, outliers)
     lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines.pop("1/n, all agree") == [0.1, 0.1]
-    expected = {"the others, mean": [0.12] * 3, "odd, mean": [0.02, 0.04, 0.06]}
-    assert lines == (expected if odd else {})
+    expected = {"the others, mean": [0.12] * 3, "outliers, mean": [0.02, 0.04, 0.06]}
+    assert lines == (expected if outliers else {})
     (band,) = figure.axes[0].collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (-0.1, 3.3)

@@ -16,7 +16,7 @@ from chapters.experiments import adaptation, sine
 from tests.chapters.presets import each
 
 FILES = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
-# The others repeat these with and without odd tasks.
+# The others repeat these with and without outlier tasks.
 FAST = ("quick", "maml_outliers", "ga_reptile")
 WEIGHTS = {"weights_over_training.png", "weights_of_batch.png"}
 TINY = ["--steps", "2", "--steps-per-epoch", "1", "--steps-per-call", "1"]
@@ -56,7 +56,7 @@ def run_sine(preset, folder):
 
 @pytest.fixture(scope="module")
 def sine_runs(tmp_path_factory):
-    """Runs of the presets of every day, and which samplers were made odd meanwhile."""
+    """Runs of the presets of every day, and which samplers got outliers meanwhile."""
     runs, spoiled, spoil = {}, [], Outliers.__call__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -72,11 +72,11 @@ def test_every_sine_preset_runs_with_a_tiny_budget(preset, sine_runs, tmp_path):
     folder, printed = sine_runs[0].get(preset) or run_sine(preset, tmp_path / preset)
     assert files(folder) >= FILES | {"learning_curve.png", "error_by_steps.png", "fits.png"}
     base = "Reptile" if "reptile" in preset else "MAML"
-    odd = ", 10% odd" if "outliers" in SINE[preset] else ""
+    outliers = ", 10% outliers" if "outliers" in SINE[preset] else ""
     plain = preset == "maml_outliers"
     assert (files(folder) >= WEIGHTS) != plain
-    assert ("weight_odd" in log(folder)[0]) == bool(odd)
-    names = [f"{base}{odd}"] if plain else [f"GA-{base}{odd}", f"{base}{odd}"]
+    assert ("weight_outliers" in log(folder)[0]) == bool(outliers)
+    names = [f"{base}{outliers}"] if plain else [f"GA-{base}{outliers}", f"{base}{outliers}"]
     difference = [] if plain else [f"{names[1]} minus {names[0]}"]
     found = list(dict.fromkeys(row["method"] for row in results(folder)))
     assert found == [*names, "joint training", "random weights", "prediction 0", *difference]
@@ -90,14 +90,14 @@ def test_with_and_without_agreement_start_from_the_same_weights_and_tasks(sine_r
     assert agreeing[0]["loss"] == plain[0]["loss"]
     assert agreeing[1]["loss"] != plain[1]["loss"]
     for ours, theirs in zip(agreeing, plain, strict=True):
-        assert float(theirs["weight_odd"]) == pytest.approx(0.1)
-        assert float(ours["weight_odd"]) != pytest.approx(0.1)
+        assert float(theirs["weight_outliers"]) == pytest.approx(0.1)
+        assert float(ours["weight_outliers"]) != pytest.approx(0.1)
 
 
 def test_a_run_of_its_own_without_agreement_is_the_one_shown_beside(sine_runs):
     (with_agreement, _), (alone, _) = (sine_runs[0][name] for name in ("quick", "maml_outliers"))
     beside, own = log(with_agreement / "rival"), log(alone)
-    for name in ("loss", "weight_odd"):
+    for name in ("loss", "weight_outliers"):
         assert [row[name] for row in beside] == [row[name] for row in own]
     errors = [
         [float(row["val_error"]) for row in log(folder)]
@@ -114,7 +114,7 @@ def test_the_paired_difference_is_that_of_the_means_and_its_interval_smaller(sin
     assert 0 < paired["interval"] < ga["interval"] / 2  # how hard a curve is cancels
 
 
-def test_no_curve_of_validation_or_test_is_odd(sine_runs):
+def test_no_curve_of_validation_or_test_is_an_outlier(sine_runs):
     assert {sampler.seed for sampler in sine_runs[1]} == {0}  # theirs have seeds of their own
     assert 0 not in (sine.VALIDATION, sine.TEST)
 
@@ -143,8 +143,8 @@ def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
     options = ["--base", "reptile", "--outliers", "1", *TINY_IMAGES, "--run", str(tmp_path)]
     train_omniglot.main(["--preset", "quick", *options])
     assert set(spoiled) == {"strokes/train"}
-    assert "GA-Reptile, 50% odd" in {row["method"] for row in results(tmp_path)}
-    assert "weight_odd" in log(tmp_path)[0]
+    assert "GA-Reptile, 50% outliers" in {row["method"] for row in results(tmp_path)}
+    assert "weight_outliers" in log(tmp_path)[0]
 
 
 @pytest.mark.parametrize("preset", each(TOY, ("quick",)))

@@ -42,7 +42,7 @@ def test_only_right_and_wrong_are_green_and_red():
 def test_every_method_has_one_look_of_its_own_whatever_follows_its_name():
     looks = list(figures.METHODS.values())
     assert len({colors.to_hex(look) for look in looks}) == len(looks)
-    assert figures.style("GA-MAML, 10% odd") == figures.style("GA-MAML")
+    assert figures.style("GA-MAML, 10% outliers") == figures.style("GA-MAML")
     assert figures.style("GA-MAML") != figures.style("MAML")
     assert figures.style("joint training")["linestyle"] == "--"
     assert figures.style("somebody's own method")["color"] == figures.HELD_OUT["color"]

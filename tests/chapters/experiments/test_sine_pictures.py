@@ -70,7 +70,9 @@ def test_error_by_steps_draws_a_line_or_a_level():
 
 def test_a_method_has_its_own_colour_and_baselines_are_grey():
     score = Score(1.0, 0.1, 10, 0, "stored")
-    scores = {name: {0: score, 5: score} for name in ("GA-MAML, 10% odd", "MAML", "joint training")}
+    scores = {
+        name: {0: score, 5: score} for name in ("GA-MAML, 10% outliers", "MAML", "joint training")
+    }
     (axis,) = sine_pictures.error_by_steps(scores).axes
     expected = [METHODS["GA-MAML"], METHODS["MAML"], BASELINES["joint training"][0]]
     assert [line.get_color() for line in axis.lines] == expected
