@@ -129,10 +129,10 @@ def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
     others = [entry for entry in _entries(folder) if not entry.is_dir()]
     _refuse_splits(folder, kind, classes)
     if len(classes) < 2:
-        beside = f" (beside them: {_by_suffix(others)})" if others else ""
+        beside = f"; beside them lie {_by_suffix(others)}" if others else ""
         raise DataError(
-            f"{folder} has {len(classes)} class folders{beside}; expected at least 2, each with "
-            f"the {kind}s of one class."
+            f"{folder} has {len(classes)} class folders; expected at least 2, each with the "
+            f"{kind}s of one class{beside}."
         )
     found = {entry.name: _files(entry, kind) for entry in classes}
     _tell_what_is_ignored(folder, kind, others)

@@ -18,6 +18,8 @@ CHUNKED = {
 AU = {b".snd": "big", b"dns.": "little"}  # first four bytes -> byte order
 UNKNOWN = 0x7F00_0000  # this or more is written by programs that do not know the length yet
 MP3_SLACK = 0.01  # encoders do not agree on what belongs to the length
+KILOBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # MPEG-1, layer III
+KILOBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)  # MPEG-2 and 2.5
 
 
 def sound_bytes(path: str | Path) -> tuple[int, int]:
@@ -34,9 +36,21 @@ def sound_bytes(path: str | Path) -> tuple[int, int]:
         elif magic in AU:
             announced = _in_au(file, AU[magic])
         else:
-            announced = _in_mp3(file, magic)
+            announced = _in_mp3(file)
         there = Path(path).stat().st_size - file.tell()
     return (announced, there) if announced else (0, 0)
+
+
+def mp3_seconds(path: str | Path) -> float:
+    """How long the frames of an MP3 last, up to the first that is damaged; zero for other files."""
+    seconds = 0.0
+    with Path(path).open("rb") as file:
+        _skip_tag(file)
+        while frame := _mp3_frame(file.read(4)):
+            length, lasts = frame
+            seconds += lasts
+            file.seek(length - 4, 1)
+    return seconds
 
 
 def undecoded_kind(path: str | Path) -> str:
@@ -80,12 +94,9 @@ def _in_au(file: BinaryIO, order: str) -> int:
     return size if size < UNKNOWN else 0
 
 
-def _in_mp3(file: BinaryIO, magic: bytes) -> int:
+def _in_mp3(file: BinaryIO) -> int:
     """Announced bytes of an MP3, by the Xing header in its first frame; the file is left there."""
-    file.seek(0)
-    if magic[:3] == b"ID3":  # a tag before the sound: four bytes of seven bits are its size
-        size = sum(byte << 7 * (3 - place) for place, byte in enumerate(file.read(10)[6:]))
-        file.seek(10 + size)
+    _skip_tag(file)
     frame = file.read(64)
     file.seek(-len(frame), 1)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))
@@ -96,3 +107,25 @@ def _in_mp3(file: BinaryIO, magic: bytes) -> int:
     announced = int.from_bytes(frame[at : at + 4], "big")
     there = os.fstat(file.fileno()).st_size - file.tell()
     return announced if there < (1 - MP3_SLACK) * announced else min(announced, there)
+
+
+def _skip_tag(file: BinaryIO) -> None:
+    """Go to the first frame of an MP3, behind the tag that may come first."""
+    file.seek(0)
+    head = file.read(10)
+    size = sum(byte << 7 * (3 - place) for place, byte in enumerate(head[6:]))  # of seven bits each
+    file.seek(10 + size if head[:3] == b"ID3" else 0)
+
+
+def _mp3_frame(head: bytes) -> tuple[int, float] | None:
+    """Bytes and seconds of a frame of layer III, by its first four bytes; None if it is none."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return None
+    version, kilobits, hertz = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or kilobits in (0, 15) or hertz == 3:  # these mean nothing
+        return None
+    kilobits = (KILOBITS_1 if version == 3 else KILOBITS_2)[kilobits - 1]
+    hertz = (44_100, 48_000, 32_000)[hertz] // {3: 1, 2: 2, 0: 4}[version]
+    samples = 1152 if version == 3 else 576
+    padding = head[2] >> 1 & 1
+    return samples * 1000 // 8 * kilobits // hertz + padding, samples / hertz

@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.errors import DataError, tell
 from datasets.readers.files import regular_file
-from datasets.readers.headers import sound_bytes, undecoded_kind
+from datasets.readers.headers import mp3_seconds, sound_bytes, undecoded_kind
 
 MAX_BYTES = 2**29
 MAX_SAMPLES = 2**27  # over all channels; a header can announce any number
@@ -139,6 +139,12 @@ def _tell_what_is_missing(path, audio: np.ndarray, rate: int) -> None:
         tell(
             f"{path} is cut: its header announces {announced:,} bytes of sound, {there:,} are "
             "there."
+        )
+    lasts, seconds = len(audio) / rate, mp3_seconds(path)
+    if seconds - lasts > max(0.25, 0.05 * seconds):  # encoders add some frames of silence
+        tell(
+            f"{path} lasts {seconds:.1f} s, but only its first {lasts:.1f} s are decoded: its bit "
+            "rate varies and its header does not say how long it is; convert it to WAV."
         )
 
 

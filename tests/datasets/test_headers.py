@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from datasets.readers.headers import sound_bytes, undecoded_kind
+from datasets.readers.headers import mp3_seconds, sound_bytes, undecoded_kind
 
 
 def encoded(format, **options):
@@ -67,6 +67,25 @@ def test_a_length_that_is_not_known_yet_announces_nothing(tmp_path, format, plac
 )
 def test_stumps_announce_nothing(tmp_path, content):
     assert measured(tmp_path, content) == (0, 0)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 24_000, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_the_frames_of_an_mp3_are_counted(tmp_path, rate, mode):
+    audio = np.random.default_rng(0).normal(0, 0.1, [2 * rate, 2])
+    soundfile.write(tmp_path / "x.mp3", audio, rate, format="MP3", bitrate_mode=mode)
+    assert 2 <= mp3_seconds(tmp_path / "x.mp3") < 2 + 5 * 1152 / rate  # with the encoder's silence
+    content = (tmp_path / "x.mp3").read_bytes()
+    (tmp_path / "x.mp3").write_bytes(
+        b"ID3\x03\0\0\0\0\x01\x02" + bytes(130) + content[: -len(content) // 2]
+    )
+    assert 0.8 < mp3_seconds(tmp_path / "x.mp3") < 1.2
+
+
+def test_other_sounds_have_no_frames_of_mp3(tmp_path):
+    for format in ("WAV", "AIFF", "FLAC", "OGG"):
+        (tmp_path / "x").write_bytes(encoded(format))
+        assert mp3_seconds(tmp_path / "x") == 0
 
 
 @pytest.mark.parametrize(

@@ -396,6 +396,16 @@ def test_a_cut_sound_is_told_and_a_whole_one_is_not(sound_file, format, recwarn)
         read_sound(sound_file(content[: len(content) // 2]))
 
 
+def test_an_mp3_that_is_decoded_in_part_is_told(sound_file, recwarn):
+    fading = np.concatenate([noise(6, 44_100), 1e-4 * noise(6, 44_100)])
+    content = encoded(fading, 44_100, format="MP3", bitrate_mode="VARIABLE")
+    second = content.index(content[:2], 4)  # where the second frame begins
+    read_sound(sound_file(content))
+    assert not recwarn.list
+    with pytest.warns(DataNotice, match=r"lasts 12\.\d s, but only its first \d\.\d s are decoded"):
+        read_sound(sound_file(content[second:]))  # without the one that says how long it is
+
+
 def python(code: str) -> subprocess.CompletedProcess:
     """Another process, since what native code prints is not Python's to catch."""
     command = [sys.executable, "-W", "ignore", "-c", code]
