@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -585,3 +586,10 @@ def test_more_endings_of_sounds_are_read(tmp_path, ending, format):
         sound = np.random.default_rng(ord(name)).normal(0, 0.1, 8_000)
         soundfile.write(tmp_path / name / f"1{ending}", sound, 16_000, format=format)
     assert load_folder(tmp_path, "sound", frames=10).items.shape == (2, 20, 10)
+
+
+def test_the_page_names_the_endings_that_are_read():
+    page = (Path(module.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for kind, endings in module.SUFFIXES.items():
+        listed = " ".join(f"`{ending}`" for ending in endings)
+        assert f"| {'pictures' if kind == 'image' else 'sounds'} | {listed} |" in page
