@@ -171,7 +171,7 @@ def read_image(
             picture.load()  # broken pixels are no fault of the EXIF block
             picture = _upright(path, picture)
             picture = _on_white(path, _eight_bit(picture)).convert("L" if channels == 1 else "RGB")
-    except DataError:
+    except (DataError, DataNotice):  # notices are errors where a caller wants them to be
         raise
     except Image.DecompressionBombError as error:
         raise DataError(
@@ -243,8 +243,8 @@ def _refuse_splits(folder: Path, kind: str, classes: list[Path]) -> None:
     if inner:
         raise DataError(
             f"{folder} holds {' and '.join(entry.name for entry in classes)}, which look like "
-            f"splits and not like classes of {kind}s: give {classes[-1]} alone, or move the class "
-            f"folders ({inner[0].name} ...) of all into one folder, since classes are split here."
+            f"splits and not like classes of {kind}s: give one of these, or move the class folders "
+            f"({inner[0].name} ...) of all into one folder, since classes are split here."
         )
 
 
@@ -325,11 +325,13 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def _quiet():
-    """Without the decoders' own warnings; what matters is told by this project."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", DataNotice)
+    """Without the decoders' own warnings; what this project tells is told afterwards."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         yield
+    for warning in told:
+        if issubclass(warning.category, DataNotice):
+            tell(str(warning.message))  # outside, where the caller's filters hold
 
 
 def _upright(path, picture: Image.Image) -> Image.Image:

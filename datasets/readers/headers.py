@@ -54,7 +54,7 @@ def mp3_seconds(path: str | Path) -> float:
 
 
 def undecoded_kind(path: str | Path) -> str:
-    """In words, what a file is that the decoder does not know; empty if that is unknown too."""
+    """In words, which of the common kinds that are not decoded a file is; empty for all others."""
     with Path(path).open("rb") as file:
         head = file.read(16)
     if head[4:8] == b"ftyp":

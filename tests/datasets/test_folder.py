@@ -445,6 +445,18 @@ def test_the_decoders_own_warnings_are_not_shown(tmp_path, monkeypatch, recwarn)
     assert not recwarn.list
 
 
+def test_notices_can_be_filtered_by_the_caller(picture_file):
+    broken = picture_file(with_exif(flat("L", 7), "PNG", b"no TIFF header"))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("ignore")
+        read_image(broken)
+    assert not told
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataNotice, match="EXIF block that cannot be read"):
+            read_image(broken)
+
+
 def test_the_same_picture_in_two_classes_is_told(tmp_path):
     png(tmp_path / "a/1.png", noise(1)), png(tmp_path / "b/2.png", noise(1))
     with pytest.warns(DataNotice, match=r"2\.png is the same as .*1\.png, which is of"):
