@@ -118,9 +118,14 @@ def test_a_missing_sound_is_named(tmp_path):
         load_audio(tmp_path / "none.wav", RATE)
 
 
+def test_a_name_that_is_too_long_is_one_sentence():
+    with pytest.raises(DataError, match="x cannot be read: File name too long"):
+        load_audio("x" * 300, RATE)
+
+
 def test_a_headerless_format_is_told(tmp_path):
     (tmp_path / "bark.raw").write_bytes(bytes(100))
-    with pytest.raises(DataError, match=r"bark\.raw cannot be read as a sound"):
+    with pytest.raises(DataError, match=r"bark\.raw cannot be read as a sound: no known format"):
         load_audio(tmp_path / "bark.raw", RATE)
 
 
