@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from datasets.errors import DataError
+
 
 def cache_folder() -> Path:
     """Folder for downloads, generated stand-ins and converted arrays."""
@@ -21,5 +23,12 @@ def search_folders(root: str | Path | None = None) -> list[Path]:
 
 
 def expand(folder: str | Path) -> Path:
-    """``~`` at the beginning is somebody's home; a name that nobody has stays as it is."""
-    return Path(os.path.expanduser(folder))  # noqa: PTH111  (pathlib's raises for such a name)
+    """``~`` at the beginning is somebody's home; DataError where nobody has that name."""
+    path = os.path.expanduser(folder)  # noqa: PTH111  (pathlib's raises for such a name)
+    if os.fspath(path).startswith("~"):  # else a folder ~name would appear in the working directory
+        user = Path(path).parts[0]
+        raise DataError(
+            f"The data folder {path} begins with {user}, but nobody here has that name; write the "
+            f"path out, or ./{path} for a folder that is called so."
+        )
+    return Path(path)

@@ -38,11 +38,30 @@ SUFFIXES = {
         ".tiff",
         ".webp",
     ),
-    "sound": (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
+    "sound": (
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".au",
+        ".flac",
+        ".mp3",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".wav",
+        ".wave",
+    ),
 }
+UNDECODED = {  # endings of pictures and sounds that have to be converted first
+    "image": (".cr2", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".svg"),
+    "sound": (".aac", ".amr", ".caf", ".m4a", ".mov", ".mp4", ".webm", ".wma"),
+}
+SPLITS = {"dev", "eval", "test", "testing", "train", "training", "val", "valid", "validation"}
 MAX_BYTES = 2**28
 MAX_PIXELS = 50_000_000
-VISIBLE = 250  # grey level above which a pixel is as good as white
+VISIBLE, FAINT = 250, 200  # grey above which a pixel is as good as white, or hard to see on it
+DARK, LIGHT = 31, 224  # up to and from which the median of a picture is that of a plain ground
 
 
 def load_folder(
@@ -82,6 +101,8 @@ def load_folder(
     counts = [len(files) for files in classes.values()]
     items = [READERS[kind](file, **options) for files in classes.values() for file in files]
     _tell_of_twins(classes, items)
+    if kind == "image":
+        _tell_of_mixed_ink(classes, items)
     return Dataset(
         name=Path(path).resolve().name,
         items=np.stack(items),
@@ -105,13 +126,16 @@ def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
         found = "a file" if os.path.lexists(folder) else "missing"
         raise DataError(f"{folder} is {found}; expected a folder with one folder for each class.")
     classes = [entry for entry in _entries(folder) if entry.is_dir()]
+    others = [entry for entry in _entries(folder) if not entry.is_dir()]
+    _refuse_splits(folder, kind, classes)
     if len(classes) < 2:
+        beside = f"; beside them lie {_by_suffix(others)}" if others else ""
         raise DataError(
             f"{folder} has {len(classes)} class folders; expected at least 2, each with the "
-            f"{kind}s of one class."
+            f"{kind}s of one class{beside}."
         )
     found = {entry.name: _files(entry, kind) for entry in classes}
-    _tell_what_is_ignored(folder, kind, [entry for entry in _entries(folder) if entry.is_file()])
+    _tell_what_is_ignored(folder, kind, others)
     return found
 
 
@@ -146,9 +170,14 @@ def read_image(
                 )
             picture.load()  # broken pixels are no fault of the EXIF block
             picture = _upright(path, picture)
-            picture = _on_white(_eight_bit(picture)).convert("L" if channels == 1 else "RGB")
-    except DataError:
+            picture = _on_white(path, _eight_bit(picture)).convert("L" if channels == 1 else "RGB")
+    except (DataError, DataNotice):  # notices are errors where a caller wants them to be
         raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{path} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels; at most {MAX_PIXELS:,} "
+            "are read."
+        ) from error
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not a picture ({', '.join(FORMATS)}).") from error
     except Exception as error:  # decoders fail in many ways, and all say: this file is broken
@@ -189,8 +218,7 @@ def _entries(folder: Path) -> list[Path]:
 def _files(folder: Path, kind: str) -> list[Path]:
     """Files of a kind in a class folder; DataError says what else there is when there are none."""
     entries = _entries(folder)
-    files = [entry for entry in entries if entry.is_file()]
-    wanted = [file for file in files if file.suffix.lower() in SUFFIXES[kind]]
+    wanted = [entry for entry in entries if entry.is_file() and _suffix(entry) in SUFFIXES[kind]]
     if not wanted:
         deeper = [entry for entry in entries if entry.is_dir()]
         if deeper:
@@ -199,27 +227,58 @@ def _files(folder: Path, kind: str) -> list[Path]:
                 f"{kind}s: give a folder whose folders are the classes, such as that one."
             )
         raise DataError(
-            f"The class folder {folder} holds no {kind} (ignored: {_by_suffix(files) or 'nothing'})"
-            f"; {kind}s end in {', '.join(SUFFIXES[kind])}."
+            f"The class folder {folder} holds no {kind} (ignored: "
+            f"{_by_suffix(entries) or 'nothing'}); {_what_is_read(kind, entries)}."
         )
     others = [entry for entry in entries if entry not in set(wanted)]
     _tell_what_is_ignored(folder, kind, others)
     return wanted
 
 
+def _refuse_splits(folder: Path, kind: str, classes: list[Path]) -> None:
+    """DataError where what should be classes is train, test and so on, with classes inside."""
+    if not {entry.name.lower() for entry in classes} <= SPLITS:
+        return
+    inner = [entry for parent in classes for entry in _entries(parent) if entry.is_dir()]
+    if inner:
+        raise DataError(
+            f"{folder} holds {' and '.join(entry.name for entry in classes)}, which look like "
+            f"splits and not like classes of {kind}s: give one of these, or move the class folders "
+            f"({inner[0].name} ...) of all into one folder, since classes are split here."
+        )
+
+
 def _tell_what_is_ignored(folder: Path, kind: str, others: list[Path]) -> None:
     """Count what lies beside the files that are read."""
     if others:
-        tell(f"{folder}: {_by_suffix(others)} ignored; {kind}s end in {', '.join(SUFFIXES[kind])}.")
+        tell(f"{folder}: {_by_suffix(others)} ignored; {_what_is_read(kind, others)}.")
+
+
+def _what_is_read(kind: str, others: list[Path]) -> str:
+    """``images end in .avif, ...``, and what to do with others that a person may have meant."""
+    undecoded = sorted({_suffix(entry) for entry in others} & set(UNDECODED[kind]))
+    advice = f", so convert {', '.join(undecoded)} to one of these" if undecoded else ""
+    return f"{kind}s end in {', '.join(SUFFIXES[kind])}{advice}"
 
 
 def _by_suffix(entries: list[Path]) -> str:
-    """``9 .heic, 1 folder``"""
-    kinds = Counter(
-        "folder" if entry.is_dir() else entry.suffix.lower() or "without suffix"
-        for entry in entries
-    )
+    """``9 .heic, 1 .png (link to nothing), 1 folder``"""
+    kinds = Counter(_kind_of(entry) for entry in entries)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+
+
+def _kind_of(entry: Path) -> str:
+    """An entry of a folder in words: its ending, and why it is none that can be read."""
+    if entry.is_dir():
+        return "folder"
+    suffix = _suffix(entry) or "without suffix"
+    if not entry.exists():
+        return f"{suffix} (link to nothing)"
+    return suffix if entry.is_file() else f"{suffix} (pipe or device)"
+
+
+def _suffix(entry: Path) -> str:
+    return entry.suffix.lower()
 
 
 def _tell_of_twins(classes: dict[str, list[Path]], items: list[np.ndarray]) -> None:
@@ -230,6 +289,26 @@ def _tell_of_twins(classes: dict[str, list[Path]], items: list[np.ndarray]) -> N
         other, twin = first.setdefault(item.tobytes(), (name, file))
         if other != name:
             tell(f"{file} is the same as {twin}, which is of another class.")
+
+
+def _tell_of_mixed_ink(classes: dict[str, list[Path]], items: list[np.ndarray]) -> None:
+    """Black on white and white on black in one class: to a network, these differ in every pixel."""
+    grounds = (float(np.median(item)) for item in items)  # ink covers less than half of a picture
+    for files in classes.values():
+        known = [(file, next(grounds)) for file in files]
+        light = [file for file, ground in known if ground >= LIGHT]
+        dark = [file for file, ground in known if ground <= DARK]
+        if light and dark:
+            few, many = sorted([light, dark], key=len)
+            tell(
+                f"{few[0].parent} mixes light and dark grounds: {_some(few)} against {_some(many)}"
+                "; make them alike, since all their pixels differ."
+            )
+
+
+def _some(files: list[Path]) -> str:
+    """``3 like 1.png``"""
+    return f"{len(files)} like {files[0].name}"
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
@@ -246,23 +325,27 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def _quiet():
-    """Without the decoders' own warnings; what matters is told by this project."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", DataNotice)
+    """Without the decoders' own warnings; what this project tells is told afterwards."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         yield
+    for warning in told:
+        if issubclass(warning.category, DataNotice):
+            tell(str(warning.message))  # outside, where the caller's filters hold
 
 
 def _upright(path, picture: Image.Image) -> Image.Image:
     """Turned as its EXIF block says; a broken block says nothing, and the pixels are sound."""
     try:
+        # Pillow has met the block of a JPEG before, and says nothing of it a second time.
+        Image.Exif().load(picture.info.get("exif", b""))
         return ImageOps.exif_transpose(picture)
     except Exception:
         tell(f"{path} has an EXIF block that cannot be read; the picture is taken as upright.")
         return picture
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _on_white(path, picture: Image.Image) -> Image.Image:
     """Transparent parts become white, so that drawings without a background are black on white.
 
     A drawing in white on nothing would vanish there; it is drawn in black, as its outline says.
@@ -273,6 +356,13 @@ def _on_white(picture: Image.Image) -> Image.Image:
     paper = Image.new("RGBA", picture.size, "white")
     drawn = Image.alpha_composite(paper, picture)
     outline = picture.getchannel("A")
-    if drawn.convert("L").getextrema()[0] > VISIBLE and outline.getextrema()[0] < VISIBLE:
+    darkest = drawn.convert("L").getextrema()[0]
+    if darkest <= FAINT or outline.getextrema()[0] >= VISIBLE:
+        return drawn
+    if darkest > VISIBLE:
         return ImageOps.invert(outline)
+    tell(
+        f"{path} is drawn in light ink (grey {darkest}) on a transparent ground, which becomes "
+        "white, so little of it is left; draw it darker or on a dark ground."
+    )
     return drawn

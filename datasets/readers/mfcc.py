@@ -5,7 +5,8 @@
 librosa does the signal processing and is imported when first needed: it takes seconds.
 """
 
-import warnings
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from datasets.errors import DataError, tell
 from datasets.readers.files import regular_file
+from datasets.readers.headers import mp3_seconds, sound_bytes, undecoded_kind
 
 MAX_BYTES = 2**29
 MAX_SAMPLES = 2**27  # over all channels; a header can announce any number
@@ -43,14 +45,13 @@ def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
 
     try:
         regular_file(path, MAX_BYTES)
-        with warnings.catch_warnings(), soundfile.SoundFile(path) as sound:
-            warnings.simplefilter("ignore")  # of the decoders; what matters is told below
+        with _quiet(), soundfile.SoundFile(path) as sound:
             _check_header(sound, path)
             channels, rate = _samples(sound), sound.samplerate  # [sample, channel]
-    except (OSError, TypeError, soundfile.SoundFileError, librosa.ParameterError) as error:
-        # TypeError: a name such as x.raw, for which soundfile wants to be told the format.
-        reason = getattr(error, "error_string", str(error)) or "no known format"
-        raise DataError(f"{path} cannot be read as a sound: {reason.rstrip('.')}.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (TypeError, soundfile.SoundFileError) as error:
+        raise DataError(_why_undecoded(path, error)) from error
     if channels.size == 0:
         raise DataError(f"{path} holds no samples; expected a sound.")
     if not np.abs(channels).max() <= MAX_AMPLITUDE:  # written so that NaN fails as well
@@ -60,6 +61,39 @@ def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
     audio = _mono(path, channels)  # [sample]
     _tell_what_is_missing(path, audio, rate)
     return librosa.resample(audio, orig_sr=rate, target_sr=sample_rate, res_type="soxr_hq")
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without what the decoder of MP3 prints: it writes to standard error itself, not as Python.
+
+    What matters in it is told by this project, once the sound is read.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _why_undecoded(path, error: Exception) -> str:
+    """One sentence; of a kind of sound that needs other decoders, what to do."""
+    if kind := undecoded_kind(path):
+        name = Path(path).stem
+        return (
+            f"{path} is a sound of the kind {kind}, which needs a decoder that is not part of this "
+            f"project; convert it to WAV, as `ffmpeg -i {Path(path).name} {name}.wav` does."
+        )
+    # TypeError: a name such as x.raw, for which soundfile wants to be told the format.
+    reason = getattr(error, "error_string", "") or "no known format"
+    return f"{path} cannot be read as a sound: {reason.rstrip('.')}."
 
 
 def _samples(sound) -> np.ndarray:
@@ -79,9 +113,16 @@ def _mono(path, channels: np.ndarray) -> np.ndarray:
     import librosa
 
     audio = librosa.to_mono(channels.T)
-    if np.abs(audio).max() < 1e-3 * np.abs(channels).max():
+    loudest = np.abs(channels).max(axis=0)  # [channel]
+    if np.abs(audio).max() < 1e-3 * loudest.max():
         tell(f"{path} has channels that cancel each other; the first one is used alone.")
         return np.ascontiguousarray(channels[:, 0])
+    silent = int((loudest <= SILENCE).sum())
+    if 0 < silent < len(loudest):
+        tell(
+            f"{path} has {silent} silent of {len(loudest)} channels; the mean of all is used, "
+            "which is less loud."
+        )
     return audio
 
 
@@ -91,26 +132,20 @@ def _tell_what_is_missing(path, audio: np.ndarray, rate: int) -> None:
         tell(f"{path} is silent.")
     elif len(audio) < SHORTEST * rate:
         tell(f"{path} lasts {1000 * len(audio) / rate:.3g} ms; that is hardly a sound.")
-    announced, there = _wav_data(path)
-    if there < announced < 2**31:  # larger numbers mean "unknown" to programs that stream
+    elif np.ptp(audio) <= SILENCE:
+        tell(f"{path} is constant: all its samples are {audio[0]:.3g}, which nobody hears.")
+    announced, there = sound_bytes(path)
+    if there < announced:
         tell(
             f"{path} is cut: its header announces {announced:,} bytes of sound, {there:,} are "
             "there."
         )
-
-
-def _wav_data(path) -> tuple[int, int]:
-    """Bytes of sound that a WAV file announces, and bytes there are; zeros for other files."""
-    with Path(path).open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return 0, 0
-        while len(head := file.read(8)) == 8:  # name and size of a chunk
-            size = int.from_bytes(head[4:], "little")
-            if head[:4] == b"data":
-                return size, Path(path).stat().st_size - file.tell()
-            file.seek(size + size % 2, 1)  # chunks begin at even places
-    return 0, 0
+    lasts, seconds = len(audio) / rate, mp3_seconds(path)
+    if seconds - lasts > max(0.25, 0.05 * seconds):  # encoders add some frames of silence
+        tell(
+            f"{path} lasts {seconds:.1f} s, but only its first {lasts:.1f} s are decoded: its bit "
+            "rate varies and its header does not say how long it is; convert it to WAV."
+        )
 
 
 def mfcc(
@@ -201,9 +236,8 @@ def read_sound(
     features = mfcc(
         audio, sample_rate, n_mfcc=n_mfcc, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels
     )
-    longest = frames * hop_length / sample_rate
     if len(audio) > frames * hop_length:
-        seconds = len(audio) / sample_rate
+        seconds, longest = len(audio) / sample_rate, frames * hop_length / sample_rate
         tell(f"{path} lasts {seconds:.1f} s; only its first {longest:.1f} s are used.")
     return fit_length(features, frames)
 

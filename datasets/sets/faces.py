@@ -1,8 +1,6 @@
 """ORL faces (AT&T Laboratories Cambridge): 40 people, 10 grey pictures of 112 x 92 pixels each."""
 
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +10,13 @@ from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.readers.files import read_bytes
 from datasets.readers.pgm import read_pgm
-from datasets.sets import sources
+from datasets.sets import remote, sources
 from datasets.splits import random_split
 
 PEOPLE, PICTURES = 40, 10
 ARCHIVE = "att_faces.zip"
 MEMBER = re.compile(r"(?:^|/)s([0-9]+)/([0-9]+)\.pgm$")
-MAX_BYTES = 10_000_000  # of one picture
+MAX_PICTURE, MAX_UNPACKED = 10_000_000, 2**28  # bytes of a picture, and of all of an archive
 
 
 def load(root=None, offline: bool = False, test_people: int = 10, seed: int = 0) -> Dataset:
@@ -69,8 +67,11 @@ def read_tree(
     archive = folder / ARCHIVE
     source = archive if archive.is_file() else folder
     pictures = {}  # (person, picture) -> [height, width]
-    for member, content in _zipped(archive) if source is archive else _unpacked(folder):
-        key = tuple(map(int, MEMBER.search(member).groups()))
+    for member, content in _members(folder):
+        match = MEMBER.search(member)
+        if match is None:
+            continue
+        key = tuple(map(int, match.groups()))
         if key in pictures:
             raise DataError(f"{source} holds two pictures s{key[0]}/{key[1]}.pgm; expected one.")
         pictures[key] = read_pgm(content, f"{source}/{member}")
@@ -101,25 +102,11 @@ def people_split(n_people: int, test_people: int, seed: int) -> dict[str, np.nda
     return random_split(n_people, {"test": test_people}, seed)
 
 
-def _unpacked(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Name below the folder and content of every picture."""
+def _members(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every picture, packed or not; nothing is unpacked to disk."""
+    archive = folder / ARCHIVE
+    if archive.is_file():  # a pipe would be waited for without end
+        yield from remote.zip_members(archive, ".pgm", MAX_UNPACKED)
+        return
     for path in sorted(folder.glob("s*/*.pgm")):
-        member = path.relative_to(folder).as_posix()
-        if MEMBER.search(member):
-            yield member, read_bytes(path, MAX_BYTES)
-
-
-def _zipped(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name inside the archive and content of every picture; nothing is unpacked to disk."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            for member in filter(lambda member: MEMBER.search(member.filename), opened.infolist()):
-                if member.file_size > MAX_BYTES:
-                    raise DataError(
-                        f"{archive}/{member.filename} has {member.file_size:,} bytes; at most "
-                        f"{MAX_BYTES:,} are read."
-                    )
-                yield member.filename, opened.read(member)
-    # RuntimeError and its NotImplementedError: encrypted, or packed with an unknown method.
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{archive} cannot be read as a zip file: {error}.") from error
+        yield path.relative_to(folder).as_posix(), read_bytes(path, MAX_PICTURE)

@@ -114,19 +114,37 @@ def test_a_broken_archive_is_named(tmp_path):
     archive = target / "att_faces.zip"
     content = bytearray(archive.read_bytes())
     archive.write_bytes(content[:200])
-    with pytest.raises(DataError, match=r"att_faces\.zip cannot be read as a zip file"):
+    with pytest.raises(DataError, match=r"att_faces\.zip cannot be unpacked"):
         read(target)
     content[60] ^= 255  # a pixel: the checksum of the member no longer fits
     archive.write_bytes(content)
-    with pytest.raises(DataError, match=r"att_faces\.zip cannot be read as a zip file: Bad CRC"):
+    with pytest.raises(DataError, match=r"att_faces\.zip cannot be unpacked .*Bad CRC"):
         read(target)
 
 
-def test_an_oversized_member_is_not_unpacked(tmp_path, monkeypatch):
+def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
+    target = zipped(write_people(tmp_path / "faces"), tmp_path / "zip")  # 30 pictures of 23 bytes
+    monkeypatch.setattr(faces, "MAX_UNPACKED", 689)
+    with pytest.raises(DataError, match="unpacks to 690 bytes; at most 689 are accepted"):
+        read(target)
+    monkeypatch.setattr(faces, "MAX_UNPACKED", 690)
+    assert len(read(target).items) == 30
+
+
+def test_an_archive_with_a_member_outside_the_folder_is_refused(tmp_path):
     target = zipped(write_people(tmp_path / "faces"), tmp_path / "zip")
-    monkeypatch.setattr(faces, "MAX_BYTES", 10)
-    with pytest.raises(DataError, match=r"s3/9\.pgm has 23 bytes; at most 10 are read"):
+    with zipfile.ZipFile(target / "att_faces.zip", "a") as archive:
+        archive.writestr("../s4/1.pgm", b"P5 3 4 255\n" + bytes(12))
+    with pytest.raises(DataError, match="a member is named outside the folder"):
         read(target)
+
+
+def test_other_members_of_an_archive_are_ignored(tmp_path):
+    target = zipped(write_people(tmp_path / "faces"), tmp_path / "zip")
+    with zipfile.ZipFile(target / "att_faces.zip", "a") as archive:
+        for name in ("README", "s1/copy.pgm", "s1/._1.pgm", "__MACOSX/s1/1.pgm"):
+            archive.writestr(name, b"no picture")
+    assert len(read(target).items) == 30
 
 
 def test_an_incomplete_real_set_is_refused(tmp_path):

@@ -1,15 +1,20 @@
 """Own data: every common kind of picture, sounds, order, splits, and clear refusals."""
 
 import io
+import os
+import struct
 import subprocess
 import sys
+import warnings
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image
 
 from datasets.errors import DataError, DataNotice
 from datasets.readers import folder as module
@@ -396,11 +401,41 @@ def test_a_blank_picture_is_told(tmp_path):
         read_image(png(tmp_path / "1.png", np.full([8, 8], 7)), (8, 8))
 
 
-def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path, monkeypatch):
-    path = png(tmp_path / "1.png", noise(1))
-    monkeypatch.setattr(ImageOps, "exif_transpose", lambda picture: 1 / 0)
-    with pytest.warns(DataNotice, match="EXIF block that cannot be read"):
-        assert read_image(path, (8, 8)).std() > 0
+def with_exif(picture, kind, block):
+    """A picture with any bytes as its EXIF block: in JPEG a segment, in PNG a chunk."""
+    content = encoded(picture, kind)
+    if kind == "JPEG":
+        segment = b"Exif\0\0" + block
+        return (
+            content[:2] + struct.pack(">BBH", 0xFF, 0xE1, len(segment) + 2) + segment + content[2:]
+        )
+    chunk = b"eXIf" + block
+    framed = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return content[:33] + framed + content[33:]  # behind the header
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("block", [b"no TIFF header at all", b"II*\0"], ids=["no header", "cut"])
+def test_a_broken_exif_block_does_not_cost_the_picture(picture_file, recwarn, kind, block):
+    picture = Image.fromarray(noise(1).astype(np.uint8))
+    plain = read_image(picture_file(picture, kind), (8, 8))
+    assert not recwarn.list
+    with pytest.warns(DataNotice, match="EXIF block that cannot be read; .* as upright") as told:
+        found = read_image(picture_file(with_exif(picture, kind, block)), (8, 8))
+    np.testing.assert_array_equal(found, plain)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_whole_exif_block_turns_the_picture(picture_file, recwarn, kind):
+    one_entry = struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)  # orientation 6, no more entries
+    block = b"II*\0" + struct.pack("<I", 8) + one_entry
+    picture = Image.fromarray(
+        np.repeat([[0], [255]], 8, axis=0).astype(np.uint8) * np.ones((1, 16), np.uint8)
+    )
+    found = read_image(picture_file(with_exif(picture, kind, block)), (2, 2))
+    np.testing.assert_allclose(found, [[255, 0], [255, 0]], atol=40)
+    assert not recwarn.list
 
 
 def test_the_decoders_own_warnings_are_not_shown(tmp_path, monkeypatch, recwarn):
@@ -408,6 +443,18 @@ def test_the_decoders_own_warnings_are_not_shown(tmp_path, monkeypatch, recwarn)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # the decoder would warn of a bomb
     read_image(path, (8, 8))
     assert not recwarn.list
+
+
+def test_notices_can_be_filtered_by_the_caller(picture_file):
+    broken = picture_file(with_exif(flat("L", 7), "PNG", b"no TIFF header"))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("ignore")
+        read_image(broken)
+    assert not told
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataNotice, match="EXIF block that cannot be read"):
+            read_image(broken)
 
 
 def test_the_same_picture_in_two_classes_is_told(tmp_path):
@@ -427,3 +474,134 @@ def test_broken_pixels_are_not_taken_for_a_broken_exif_block(picture_file, recwa
     with pytest.raises(DataError, match="cannot be read as a picture"):
         read_image(picture_file(content[: len(content) // 2]))
     assert not recwarn.list
+
+
+def test_a_picture_of_ten_gigapixels_is_refused_by_its_header(picture_file):
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(header))
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum
+    with pytest.raises(
+        DataError, match=r"has more than [\d,]+ pixels; at most 50,000,000 are read"
+    ):
+        read_image(picture_file(content + bytes(4) + b"IDAT" + bytes(4)))
+
+
+def test_light_ink_on_nothing_is_told(tmp_path):
+    ink = np.zeros([8, 8], np.uint8)
+    ink[2:6, 3] = 255
+    for grey, told in {245: True, 201: True, 200: False, 120: False}.items():
+        drawing = png(tmp_path / "1.png", np.stack([np.full_like(ink, grey), ink], axis=-1))
+        with warnings.catch_warnings(record=True) as notices:
+            warnings.simplefilter("always")
+            assert read_image(drawing, (8, 8)).min() == grey
+        expected = [f"{drawing} is drawn in light ink (grey {grey}) on a transparent ground"]
+        assert [str(notice.message).split(",")[0] for notice in notices] == expected * told
+
+
+def test_a_light_picture_without_transparent_parts_is_not_light_ink(tmp_path, recwarn):
+    light = np.stack([noise(1) // 8 + 215, np.full([8, 8], 255)], axis=-1)
+    read_image(png(tmp_path / "1.png", light), (8, 8))
+    assert not recwarn.list
+
+
+def drawing(path, number, light):
+    """A stroke of its own for each number, on light or on dark ground."""
+    pixels = np.full([8, 8], 255)
+    pixels[number, 1:7] = 0
+    return png(path, pixels if light else 255 - pixels)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_grounds_that_differ_within_a_class_are_told(tmp_path, invert):
+    for number in range(5):
+        drawing(tmp_path / f"a/{number}.png", number, light=True)
+        drawing(tmp_path / f"b/{number}.png", number, light=number in (2, 3))
+    with pytest.warns(DataNotice) as told:
+        load_folder(tmp_path, size=(8, 8), invert=invert)
+    said = [str(notice.message) for notice in told if "mixes" in str(notice.message)]
+    mixed = f"{tmp_path / 'b'} mixes light and dark grounds: 2 like 2.png against 3 like 0.png; "
+    assert len(said) == 1 and said[0].startswith(mixed)
+
+
+def test_classes_of_one_ground_each_and_photos_are_no_mixture(tmp_path, recwarn):
+    for number in range(3):
+        drawing(tmp_path / f"a/{number}.png", number, light=True)
+        drawing(tmp_path / f"b/{number}.png", number, light=False)
+        day = 127 * (number % 2)
+        png(tmp_path / f"c/{number}.png", noise(number) // 2 + day)
+    load_folder(tmp_path, size=(8, 8))
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("Train", "val", "test"), ("training",)])
+def test_a_folder_of_splits_is_explained(tmp_path, names):
+    for seed, name in enumerate(names):
+        (
+            png(tmp_path / name / "oak/1.png", noise(seed)),
+            png(tmp_path / name / "elm/1.png", noise(9)),
+        )
+    listed = " and ".join(sorted(names))
+    with pytest.raises(
+        DataError, match=f"holds {listed}, which look like splits .* into one folder"
+    ):
+        class_files(tmp_path)
+
+
+def test_classes_may_be_called_like_splits(tmp_path):
+    png(tmp_path / "train/1.png", noise(1)), png(tmp_path / "test/1.png", noise(2))
+    assert list(class_files(tmp_path)) == ["test", "train"]
+
+
+def test_pictures_beside_a_single_class_folder_are_counted(tmp_path):
+    for place in ("a/1.png", "2.png", "3.png"):
+        png(tmp_path / place, noise(1))
+    with pytest.raises(DataError, match=r"has 1 class folders; .*; beside them lie 2 \.png\."):
+        class_files(tmp_path)
+
+
+def test_links_to_nothing_and_pipes_are_told_as_such(tmp_path):
+    for name in "ab":
+        png(tmp_path / name / "1.png", noise(1))
+    (tmp_path / "a/2.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(tmp_path / "a/3.png")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.warns(DataNotice) as told:
+        class_files(tmp_path)
+    said = " ".join(str(notice.message) for notice in told)
+    assert f"{tmp_path / 'a'}: 1 .png (link to nothing), 1 .png (pipe or device) ignored" in said
+    assert f"{tmp_path}: 1 without suffix (link to nothing) ignored" in said
+    (tmp_path / "a/1.png").unlink()
+    with pytest.raises(DataError, match=r"ignored: 1 \.png \(link to nothing\), 1 \.png \(pipe"):
+        class_files(tmp_path)
+
+
+def test_files_that_could_be_converted_are_pointed_at(tmp_path):
+    for name in ("a/1.wav", "b/1.wave", "b/2.M4A", "b/3.webm", "b/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    with pytest.warns(DataNotice) as told:
+        class_files(tmp_path, "sound")
+    (said,) = (str(notice.message) for notice in told)
+    assert said.startswith(f"{tmp_path / 'b'}: 1 .m4a, 1 .txt, 1 .webm ignored; sounds end in .aif")
+    assert said.endswith(".wave, so convert .m4a, .webm to one of these.")
+    (tmp_path / "a/1.wav").rename(tmp_path / "a/1.mp4")
+    with pytest.raises(DataError, match=r"ignored: 1 \.mp4\); .* so convert \.mp4 to one of these"):
+        class_files(tmp_path, "sound")
+
+
+@pytest.mark.parametrize(
+    ("ending", "format"), [(".aifc", "AIFF"), (".rf64", "RF64"), (".wave", "WAV")]
+)
+def test_more_endings_of_sounds_are_read(tmp_path, ending, format):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        sound = np.random.default_rng(ord(name)).normal(0, 0.1, 8_000)
+        soundfile.write(tmp_path / name / f"1{ending}", sound, 16_000, format=format)
+    assert load_folder(tmp_path, "sound", frames=10).items.shape == (2, 20, 10)
+
+
+def test_the_page_names_the_endings_that_are_read():
+    page = (Path(module.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for kind, endings in module.SUFFIXES.items():
+        listed = " ".join(f"`{ending}`" for ending in endings)
+        assert f"| {'pictures' if kind == 'image' else 'sounds'} | {listed} |" in page

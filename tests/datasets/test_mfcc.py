@@ -1,6 +1,9 @@
 """Sounds: no aliases, MFCC as documented, fixed length, statistics of training clips only."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import DataError, DataNotice
+from datasets.readers import mfcc as module
 from datasets.readers.mfcc import Normaliser, fit_length, load_audio, mfcc, read_sound
 from datasets.sets import sources
 
@@ -16,10 +20,14 @@ RATE = 16_000
 SMALL = {"n_mfcc": 13, "n_fft": 512, "hop_length": 256, "n_mels": 32}
 
 
-def wav(audio, rate=RATE, **options):
+def encoded(audio, rate=RATE, format="WAV", **options):
     content = io.BytesIO()
-    soundfile.write(content, audio, rate, format="WAV", **options)
+    soundfile.write(content, audio, rate, format=format, **options)
     return content.getvalue()
+
+
+def wav(audio, rate=RATE, **options):
+    return encoded(audio, rate, **options)
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +118,14 @@ def test_a_missing_sound_is_named(tmp_path):
         load_audio(tmp_path / "none.wav", RATE)
 
 
+def test_a_name_that_is_too_long_is_one_sentence():
+    with pytest.raises(DataError, match="x cannot be read: File name too long"):
+        load_audio("x" * 300, RATE)
+
+
 def test_a_headerless_format_is_told(tmp_path):
     (tmp_path / "bark.raw").write_bytes(bytes(100))
-    with pytest.raises(DataError, match=r"bark\.raw cannot be read as a sound"):
+    with pytest.raises(DataError, match=r"bark\.raw cannot be read as a sound: no known format"):
         load_audio(tmp_path / "bark.raw", RATE)
 
 
@@ -323,6 +336,8 @@ def test_fuzz_arbitrary_bytes(sound_file, content):
         (wav(np.zeros(RATE)), "is silent"),
         (wav(noise(1)[:1]), "lasts 0.0625 ms; that is hardly a sound"),
         (wav(noise(1))[:10_000], "is cut: its header announces 32,000 bytes of sound, 9,956 are"),
+        (wav(np.full(RATE, 0.25)), "is constant: all its samples are 0.25, which nobody hears"),
+        (wav(np.outer(noise(1), [0, 1])), "has 1 silent of 2 channels; the mean of all is used"),
         (wav(np.outer(noise(1), [1, -1])), "channels that cancel each other; the first one is"),
         (wav(noise(15)), "lasts 15.0 s; only its first 12.8 s are used"),
     ],
@@ -369,3 +384,86 @@ def test_a_sound_cut_after_a_long_note_is_told(sound_file):
     content, start = with_note(b"INFO", 8_000)
     with pytest.warns(DataNotice, match="announces 32,000 bytes of sound, 9,000 are there"):
         read_sound(sound_file(content[: start + 9_000]))
+
+
+def test_a_silent_channel_is_told_once_and_a_silent_sound_is_only_silent(sound_file):
+    with pytest.warns(DataNotice) as told:
+        read_sound(sound_file(wav(np.zeros([RATE, 2]))))
+    assert [str(notice.message).split(" is ")[1] for notice in told] == ["silent."]
+
+
+@pytest.mark.parametrize("format", ["MP3", "AIFF", "AU", "RF64", "WAVEX"])
+def test_a_cut_sound_is_told_and_a_whole_one_is_not(sound_file, format, recwarn):
+    content = encoded(noise(2), format=format)
+    read_sound(sound_file(content))
+    assert not recwarn.list
+    with pytest.warns(DataNotice, match=r"is cut: its header announces [\d,]+ bytes of sound"):
+        read_sound(sound_file(content[: len(content) // 2]))
+
+
+def test_an_mp3_that_is_decoded_in_part_is_told(sound_file, recwarn):
+    fading = np.concatenate([noise(6, 44_100), 1e-4 * noise(6, 44_100)])
+    content = encoded(fading, 44_100, format="MP3", bitrate_mode="VARIABLE")
+    second = content.index(content[:2], 4)  # where the second frame begins
+    read_sound(sound_file(content))
+    assert not recwarn.list
+    with pytest.warns(DataNotice, match=r"lasts 12\.\d s, but only its first \d\.\d s are decoded"):
+        read_sound(sound_file(content[second:]))  # without the one that says how long it is
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    """Another process, since what native code prints is not Python's to catch."""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    project = Path(__file__).parents[2]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+
+
+def test_the_decoder_prints_nothing_and_others_still_can(sound_file):
+    path = sound_file(encoded(noise(2), format="MP3")[:5_000])
+    done = python(
+        "import os; from datasets.readers.mfcc import load_audio;"
+        f"print(len(load_audio({str(path)!r}, 16_000)) > 0); os.write(2, b'mine')"
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "mine")
+
+
+def test_without_a_standard_error_sounds_are_read_all_the_same(sound_file):
+    path = sound_file(wav(noise(0.1)))
+    done = python(
+        "import os; os.close(2); from datasets.readers.mfcc import load_audio;"
+        f"print(len(load_audio({str(path)!r}, 16_000)))"
+    )
+    assert done.stdout == "1600\n"
+
+
+def test_a_stream_is_read_in_pieces_and_no_further_than_the_cap(sound_file, monkeypatch):
+    path = sound_file(encoded(noise(1), subtype="GSM610"))  # one of those that cannot be sought in
+    monkeypatch.setattr(module, "PIECE", 1_000)
+    assert len(load_audio(path, RATE)) == RATE
+    monkeypatch.setattr(module, "MAX_SAMPLES", 4_500)
+    with soundfile.SoundFile(path) as sound:
+        assert not sound.seekable()
+        with pytest.raises(DataError, match=r"bark\.wav has more than 4,500 samples, so cut it"):
+            module._samples(sound)
+        assert len(sound.read(RATE)) == RATE - 5_000
+
+
+KINDS = {
+    "x.m4a": (b"\0\0\0\x20ftypM4A ", "MPEG-4"),
+    "x.webm": (b"\x1aE\xdf\xa3\x9fB\x86\x81", "WebM"),
+    "x.aac": (b"\xff\xf1\x50\x80", "AAC"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_of_sound_that_is_not_decoded_is_named_with_a_way_out(tmp_path, name):
+    head, kind = KINDS[name]
+    (tmp_path / name).write_bytes(head + bytes(500))
+    with pytest.raises(DataError, match=f"of the kind {kind}.* not part of this project") as error:
+        load_audio(tmp_path / name, RATE)
+    assert str(error.value).endswith(f"convert it to WAV, as `ffmpeg -i {name} x.wav` does.")
+
+
+def test_the_content_decides_and_not_the_ending(tmp_path):
+    (tmp_path / "x.mp4").write_bytes(wav(noise(1)))
+    assert len(load_audio(tmp_path / "x.mp4", RATE)) == RATE

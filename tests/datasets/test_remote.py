@@ -1,6 +1,7 @@
 """The download path against a server that fails in every way we could think of."""
 
 import hashlib
+import io
 import itertools
 import os
 import signal
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -55,6 +57,19 @@ def refused(server, folder, answer, match, **changes):
     with pytest.raises(DataError, match=match):
         fetch(server, folder, answer, **changes)
     assert kept(folder) == []
+
+
+def trickle(server):
+    """An answer of one byte now and then, without end."""
+
+    def answer(handler):
+        send(handler, b"", len(BODY))
+        for byte in itertools.cycle(BODY):
+            if server.released.wait(0.02):
+                return
+            handler.wfile.write(bytes([byte]))
+
+    return answer
 
 
 # --- downloads that succeed -----------------------------------------------------------------------
@@ -161,15 +176,9 @@ def test_a_server_that_never_answers_is_left(server, tmp_path):
 
 
 def test_a_trickle_is_given_up_though_no_byte_is_late(server, tmp_path):
-    def answer(handler):
-        send(handler, b"", len(BODY))
-        for byte in itertools.cycle(BODY):
-            if server.released.wait(0.02):
-                return
-            handler.wfile.write(bytes([byte]))
-
     start = time.monotonic()
-    refused(server, tmp_path, answer, "too slow", patience=Patience(silence=0.5, total=0.4))
+    patience = Patience(silence=0.5, total=0.4)
+    refused(server, tmp_path, trickle(server), "too slow", patience=patience)
     assert time.monotonic() - start < 3
 
 
@@ -552,6 +561,54 @@ def test_damaged_archives_end_in_a_digest_or_in_our_error(tmp_path, edits):
         remote._remove(folder)
 
 
+USUAL = st.sampled_from(["s1/1.pgm", "s1/2.pgm", "s2/1.pgm", "s2/2.pgm"])
+ODD = st.sampled_from(["./1.pgm", "a//b.pgm", "../1.pgm", "/1.pgm", "C:1.pgm", "x/.1.pgm", ".pgm"])
+NAMES = USUAL | ODD | st.text(max_size=9).map(lambda name: name + ".pgm")
+SIZES = st.integers(0, 60) | st.just(151)  # one byte more than the cap of the test
+
+
+def damaged(archive: bytes, edits) -> bytes:
+    """Bytes overwritten, then cut at the end."""
+    positions, cut = edits
+    raw = bytearray(archive)
+    for position, value in positions:
+        raw[position % len(raw)] = value
+    return bytes(raw[: len(raw) - cut])
+
+
+@st.composite
+def archives(draw) -> bytes:
+    """A small archive with odd names, whole or damaged, or bytes that are none."""
+    content = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(content, "w") as archive:
+        warnings.simplefilter("ignore")  # of names that come twice
+        for name, size in draw(st.lists(st.tuples(NAMES, SIZES), max_size=4)):
+            archive.writestr(name, bytes(size), draw(st.sampled_from([0, 8, 12, 14])))
+    whole = content.getvalue()
+    bytewise = st.tuples(st.integers(0, 600), st.integers(0, 255))
+    edits = st.tuples(st.lists(bytewise, max_size=5), st.just(0) | st.integers(0, 40))
+    some = edits.map(lambda edits: damaged(whole, edits))
+    return draw(st.just(whole) | some | st.binary(max_size=100))
+
+
+@settings(
+    max_examples=600, deadline=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(content=archives(), whole_names=st.booleans())
+def test_any_bytes_give_members_within_the_cap_or_our_error(tmp_path, content, whole_names):
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    try:
+        members = list(remote.zip_members(path, ".pgm", 150, whole_names))
+    except DataError as error:
+        assert str(error) and "\n" not in str(error)
+    else:
+        assert sum(len(content) for _, content in members) <= 150
+        assert members and all(name.endswith("pgm") for name, _ in members)
+        assert all(".." not in Path(name).parts for name, _ in members)
+        assert all(name[0] != "/" and ":" not in name for name, _ in members)
+
+
 def test_a_part_keeps_nobody_from_reading(server, tmp_path):
     path = fetch(server, tmp_path, data(BODY))
     mask = os.umask(0)
@@ -586,16 +643,9 @@ def test_continue_for_ever_is_given_up(server, tmp_path):
 
 def test_a_rate_below_the_floor_is_given_up_before_the_time_is(server, tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "PROBATION", 0.1)
-
-    def answer(handler):
-        send(handler, b"", len(BODY))
-        for byte in itertools.cycle(BODY):
-            if server.released.wait(0.02):
-                return
-            handler.wfile.write(bytes([byte]))
-
     start = time.monotonic()
-    refused(server, tmp_path, answer, "too slow", patience=Patience(silence=1, total=60))
+    patience = Patience(silence=1, total=60)
+    refused(server, tmp_path, trickle(server), "too slow", patience=patience)
     assert time.monotonic() - start < 5
 
 
