@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 import zoo
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
-from zoo import kinds, prediction
+from zoo import classifying, kinds, prediction
 from zoo.classifying import classify
 from zoo.errors import ZooError
 
@@ -76,7 +76,7 @@ def test_two_classes_with_one_item_each_are_enough(shapes, prototypical):
 
 def test_a_query_does_not_depend_on_its_company(shapes, prototypical, monkeypatch):
     together = zoo.predict(prototypical, shapes, queries(shapes))
-    monkeypatch.setattr(prediction, "AT_ONCE", 1)
+    monkeypatch.setattr(classifying, "AT_ONCE", 1)
     assert zoo.predict(prototypical, shapes, queries(shapes)) == together
 
 
