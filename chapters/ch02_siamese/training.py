@@ -40,7 +40,7 @@ def train(
         optimizer = make_optimizer(config)
         optimizer.build(siamese.trainable_variables)
 
-    def train_step(batch):
+    def train_step(batch, seed=None):
         inputs, label = batch
         with tf.GradientTape() as tape:
             distance = siamese(inputs, training=True)  # [pair, 1]

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         optimizer = keras.optimizers.Adam(learning_rate(config))
         optimizer.build(learner.trainable_variables)
 
-    def train_step(batch):
+    def train_step(batch, seed=None):
         inputs, query_y = batch
         with tf.GradientTape() as tape:
             logits = learner(inputs, training=True)  # [task, query, way]

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     learner = build(config)
     optimizer = build_optimizer(config, learner.trainable_variables)
 
-    def train_step(batch):
+    def train_step(batch, seed=None):
         x = with_previous(batch.images, batch.shown)  # [batch, time, pixel + output]
         with tf.GradientTape() as tape:
             logits = learner.network(x)  # [batch, time, output]

@@ -25,7 +25,7 @@ def build_optimizer(config: MemoryConfig, variables) -> keras.Optimizer:
 def sequence_step(model, optimizer):
     """Training step on ``Sequences``: batch -> loss and wrong bits per sequence."""
 
-    def step(batch):
+    def step(batch, seed=None):
         with tf.GradientTape() as tape:
             logits = model(batch.x, batch.steps)  # [batch, time, bit]
             loss = measures.sequence_loss(batch, logits)

@@ -128,7 +128,7 @@ def train_step(learner, optimizer, mapping):
             metrics |= {f"{kind}_{name}": value for name, value in measured.items()}
         return gradients, metrics
 
-    def step(batch):
+    def step(batch, seed=None):
         # theta <- theta - beta grad_theta of the sum over tasks
         gradients, metrics = mean_over_tasks(gradient, batch, mapping)
         apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)

@@ -84,7 +84,7 @@ def train_step(learner, optimizer, mapping):
         gradients = tape.gradient(loss, theta)
         return gradients, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
-    def step(batch):
+    def step(batch, seed=None):
         # theta <- theta - beta grad_theta sum_i L_Ti(f_theta'_i)            algorithm 1, line 8
         gradients, metrics = mean_over_tasks(gradient, batch, mapping)
         apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)

@@ -48,7 +48,7 @@ def outer_optimizer(config, variables) -> keras.Optimizer:
 def outer_step(config, learner, optimizer, mapping):
     """The training step of ``--method``; ``mapping`` as in ``chapters.engine.mapping.MODES``."""
     if config.method == "reptile":
-        return reptile.train_step(learner, optimizer, mapping, config.seed)
+        return reptile.train_step(learner, optimizer, mapping)
     return meta_sgd.train_step(learner, optimizer, mapping)
 
 

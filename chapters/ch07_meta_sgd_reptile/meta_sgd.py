@@ -114,7 +114,7 @@ def train_step(learner, optimizer, mapping):
         gradients = tape.gradient(loss, theta_and_alpha)
         return gradients, {"loss": losses, **learner.task_metrics(query_y, prediction)}
 
-    def step(batch):
+    def step(batch, seed=None):
         # (theta, alpha) <- (theta, alpha) - beta grad_(theta, alpha) sum_i L_Ti(theta'_i; query)
         gradients, metrics = mean_over_tasks(gradient, batch, mapping)
         apply_gradients(optimizer, metrics["loss"], gradients, learner.trainable_variables)

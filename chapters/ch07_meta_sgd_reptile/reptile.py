@@ -162,8 +162,8 @@ def minibatches(items, size, steps, seed):
     return tf.reshape(tf.reshape(shuffled, [-1])[: steps * size], [steps, size])
 
 
-def train_step(learner, optimizer, mapping, seed=0):
-    """The outer step: ``step(batch)`` -> loss and metrics, means over the tasks.
+def train_step(learner, optimizer, mapping):
+    """The outer step: ``step(batch, seed)`` -> loss and metrics, means over the tasks.
 
     They tell how well the adapted networks fit the support set they were trained on. Only this set
     is used; queries in the batch are ignored. One task per batch is the serial version, several are
@@ -174,14 +174,13 @@ def train_step(learner, optimizer, mapping, seed=0):
         optimizer: of ``learner.trainable_variables``; ``keras.optimizers.SGD`` with epsilon, or a
             schedule of it, as its learning rate moves theta by that fraction.
         mapping: one of ``chapters.engine.mapping.MODES``.
-        seed: with the number of the step, the seed of the order of the minibatches.
     """
 
-    def gradient(tasks):
+    def gradient(tasks, seed):
         inputs, _ = tasks
         x, y = inputs["support_x"], inputs["support_y"]
-        order = tf.stack([seed, tf.cast(optimizer.iterations, tf.int32)])
-        adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, order)
+        # The seed of the step is that of the order of the minibatches.
+        adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, seed)
         prediction = learner.predict_with(adapted, x)  # [task, support, out]
         # No tape: nothing is differentiated through the inner loop.
         pairs = zip(values(learner.trainable_variables), adapted, strict=True)
@@ -189,9 +188,9 @@ def train_step(learner, optimizer, mapping, seed=0):
         losses = learner.objective(y, prediction)  # [task]
         return moved, {"loss": losses, **learner.task_metrics(y, prediction)}
 
-    def step(batch):
+    def step(batch, seed):
         # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta)
-        moved, metrics = mean_over_tasks(gradient, batch, mapping)
+        moved, metrics = mean_over_tasks(lambda tasks: gradient(tasks, seed), batch, mapping)
         apply_gradients(optimizer, metrics["loss"], moved, learner.trainable_variables)
         return metrics
 

@@ -157,7 +157,7 @@ def reptile_step(learner, optimizer, mapping, weigh=agreement_weights, outliers=
 def _weighted_step(gradient, learner, optimizer, mapping, weigh, outliers):
     """MAML's or Reptile's step, with the weights of this chapter instead of 1 / n."""
 
-    def step(batch):
+    def step(batch, seed=None):
         gradients, moved, metrics = each_task(gradient, batch, mapping)  # all [task, ...]
         gradients, moved = gather((gradients, moved))  # a task meets those of all devices
         w = weigh(_flat(moved))  # [task]

@@ -29,8 +29,10 @@ class Loop:
     """State of a training run: model, optimizer, step, history, best weights.
 
     Args:
-        train_step: batch -> dict of scalar metrics; computes gradients and updates.
-        batches: index (scalar int32 tensor) -> batch, a structure of tensors [task, ...].
+        train_step: a ``contracts.TrainStep``: (batch, seed) -> dict of scalar metrics; computes
+            gradients and updates.
+        batches: a ``contracts.Sampler``: index (scalar int32 tensor) -> batch, a structure of
+            tensors [task, ...].
         model: Keras model; all its variables are saved.
         optimizer: built Keras optimizer (``optimizer.build(variables)``).
         run: where log and checkpoints go.
@@ -91,6 +93,10 @@ class Loop:
         plain = tf.autograph.experimental.do_not_convert
         self._run_steps = compiler(plain(train_step), plain(batches))
 
+    def _seed(self, index):
+        """Of a step: int32 [2], never the same twice in a run, the same after ``--resume``."""
+        return tf.stack([self.run.config.seed, tf.cast(index, tf.int32)])
+
     def _compile(self, train_step, batches):
         strategy = self.strategy
         strategies.check_share(batches, strategy)
@@ -98,7 +104,8 @@ class Loop:
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
         def one_step(index):
             def replica_step(index):
-                metrics = train_step(strategies.share(batches(index), strategy))
+                tasks = strategies.share(batches(index), strategy)
+                metrics = train_step(tasks, self._seed(index))
                 own = strategies.averages(self.model, strategy)
                 return metrics, [tf.convert_to_tensor(variable) for variable in own]
 
@@ -126,9 +133,11 @@ class Loop:
     def _compile_xla(self, train_step, batches):
         if self.strategy.num_replicas_in_sync > 1:
             raise RunError("Steps compiled with XLA run on one device; use --strategy none.")
-        shapes = tf.function(lambda index: train_step(batches(index))).get_concrete_function(
-            tf.TensorSpec([], tf.int32)
-        )
+
+        def one_step(index):
+            return train_step(batches(index), self._seed(index))
+
+        shapes = tf.function(one_step).get_concrete_function(tf.TensorSpec([], tf.int32))
 
         # XLA drops assertions, so each step is checked by its results: the first one that is not
         # finite, and all after it, leave the variables as they were.
@@ -141,7 +150,7 @@ class Loop:
             good = tf.constant(True)
             for number in tf.range(count):  # a Python number: XLA wants to know it
                 before = [tf.convert_to_tensor(variable) for variable in variables]
-                metrics = train_step(batches(first + number))
+                metrics = one_step(first + number)
                 after = [tf.convert_to_tensor(variable) for variable in variables]
                 results = [x for x in [*metrics.values(), *after] if x.dtype.is_floating]
                 finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in results])

@@ -37,7 +37,7 @@ class FineTuning(GradientLearner):
 def joint_step(learner: FineTuning, optimizer):
     """Ordinary training on the query points of all tasks at once, as if they were one task."""
 
-    def step(batch):
+    def step(batch, seed=None):
         inputs, query_y = batch
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(learner.objective(query_y, learner(inputs)))

@@ -51,8 +51,8 @@ def steps_of(train_step, learner, batches, mode="batched", epsilon=1.0, compiled
     if compiled is not None:
         step = tf.function(step, jit_compile=compiled)
     before = [v.numpy() for v in learner.trainable_variables]
-    for batch in batches:
-        metrics = step(batch)
+    for number, batch in enumerate(batches):
+        metrics = step(batch, tf.constant([0, number]))
     after = [v.numpy() for v in learner.trainable_variables]
     for variable, value in zip(learner.trainable_variables, before, strict=True):
         variable.assign(value)

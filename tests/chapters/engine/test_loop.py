@@ -332,7 +332,7 @@ def curve_loop(tmp_path):
         curves = Curves(1, 10, tasks=2)
         curves.bad = bad
 
-        def train_step(batch):
+        def train_step(batch, seed=None):
             x, y = batch
             if trace is not None:
                 trace.append(1)

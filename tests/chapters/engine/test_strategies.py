@@ -68,7 +68,7 @@ def _train(folder, strategy_name, resume, tasks):
         optimizer = keras.optimizers.Adam(rate, epsilon=1e-3)
         optimizer.build(learner.trainable_variables)
 
-    def train_step(batch):
+    def train_step(batch, seed=None):
         inputs, query_y = batch
         with tf.GradientTape() as tape:
             logits = learner(inputs, training=True)

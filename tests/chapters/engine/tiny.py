@@ -68,7 +68,7 @@ def make_loop(config, run=None, rate=None, monitor="val_loss", validate=True, **
         optimizer = keras.optimizers.Adam(schedule if rate is None else rate)
         optimizer.build(model.trainable_variables)
 
-    def train_step(batch):
+    def train_step(batch, seed=None):
         x, y = batch
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
