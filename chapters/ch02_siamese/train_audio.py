@@ -17,7 +17,7 @@ from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetw
 from chapters.ch02_siamese.presets import SCRIPTS, AudioConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
-from chapters.engine.evaluation import Asked, Evaluator
+from chapters.engine.evaluation import Conditions, Evaluator
 from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
 from datasets.sets.sounds import Clips, to_dataset
@@ -135,7 +135,7 @@ def train_fold(
     return {"siamese": siamese, "loop": loop, "decision": decision, "test": test_clips}
 
 
-def evaluate(learner: NearestNeighbour, config: AudioConfig, asked: Asked) -> list[dict]:
+def evaluate(learner: NearestNeighbour, config: AudioConfig, given: Conditions) -> list[dict]:
     """Rows of the test on clips that the published network, that of the first fold, never heard.
 
     Naming dogs and cats in drawn tasks, as asked; then every pair of clips.
@@ -143,18 +143,18 @@ def evaluate(learner: NearestNeighbour, config: AudioConfig, asked: Asked) -> li
     Raises:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
-    asked.check("the network has nothing but stored averages", batch_norm=("stored",))
+    given.check("the network has nothing but stored averages", batch_norm=("stored",))
     clips = sounds.load(config)
     held_out = np.flatnonzero(folder_folds(clips.folder, config.folds, config.seed) == 0)
-    tested = {"data": config.data, "generated": clips.generated, "seed": asked.seed}
+    tested = {"data": config.data, "generated": clips.generated, "seed": given.seed}
     animals = to_dataset(config.data, clips)
     animals = dataclasses.replace(
         animals, items=animals.items[held_out], item_class=animals.item_class[held_out]
     )
     tasks = EpisodeSampler(
-        animals, "all", asked.way or 2, asked.shot or 1, asked.query or 1, seed=asked.seed
+        animals, "all", given.way or 2, given.shot or 1, given.query or 1, seed=given.seed
     )
-    score = Evaluator(learner, tasks, asked.episodes)()
+    score = Evaluator(learner, tasks, given.episodes)()
     pairs = sounds.get_data(clips, held_out)
     a, b = clips.features[pairs.first], clips.features[pairs.second]
     distance = learner.siamese.pair_distance(a, b).numpy()

@@ -14,7 +14,7 @@ from chapters.ch02_siamese.models import ENERGIES, NearestNeighbour, SiameseNetw
 from chapters.ch02_siamese.presets import SCRIPTS, FacesConfig
 from chapters.ch02_siamese.training import altered, train
 from chapters.engine import configuration, script, strategies
-from chapters.engine.evaluation import Asked, Evaluator
+from chapters.engine.evaluation import Conditions, Evaluator
 from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.runs import RunFolder
 from datasets.dataset import Dataset
@@ -98,7 +98,7 @@ def train_split(people: Dataset, number: int, config: FacesConfig, run: RunFolde
     return result
 
 
-def evaluate(learner: NearestNeighbour, config: FacesConfig, asked: Asked) -> list[dict]:
+def evaluate(learner: NearestNeighbour, config: FacesConfig, given: Conditions) -> list[dict]:
     """Rows of the test on people that the published network, that of the first split, never saw.
 
     Naming people in drawn tasks, as asked; then every pair of pictures, and every choice of one
@@ -107,13 +107,13 @@ def evaluate(learner: NearestNeighbour, config: FacesConfig, asked: Asked) -> li
     Raises:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
-    asked.check("the network has no batch norm", batch_norm=())
+    given.check("the network has no batch norm", batch_norm=())
     people = faces.split_people(faces.load(config), 0, config)
-    tested = {"data": people.name, "generated": people.generated, "seed": asked.seed}
+    tested = {"data": people.name, "generated": people.generated, "seed": given.seed}
     tasks = EpisodeSampler(
-        people, "test", asked.way or 5, asked.shot or 1, asked.query or 5, seed=asked.seed
+        people, "test", given.way or 5, given.shot or 1, given.query or 5, seed=given.seed
     )
-    score = Evaluator(learner, tasks, asked.episodes)()
+    score = Evaluator(learner, tasks, given.episodes)()
     z = learner.embed(faces.pictures(people)).numpy()  # [picture, dim]
     pairs, energy = all_pairs(people, "test"), learner.siamese.energy
     distance = distances(z, energy, pairs)

@@ -20,7 +20,7 @@ from chapters.ch05_memory.presets import SCRIPTS, MANNConfig
 from chapters.ch05_memory.training import build_optimizer
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Asked
+from chapters.engine.evaluation import Conditions
 from chapters.engine.export import adapt_and_predict, export_run
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
@@ -156,15 +156,15 @@ def read(paths, config: MANNConfig) -> np.ndarray:
     return to_float(np.reshape(pictures, [-1, size, size, 1])).numpy()
 
 
-def evaluate(learner, config: MANNConfig, asked: Asked) -> list[dict]:
+def evaluate(learner, config: MANNConfig, given: Conditions) -> list[dict]:
     """Rows of right labels at every presentation, as asked.
 
     Raises:
         ConfigError, DataError: what is asked does not fit episodes, or data is missing.
     """
     reason = "classes are shown several times, and labelled, in one episode"
-    asked.check(reason, way=(config.way,), shot=(), query=(), batch_norm=())
-    config = dataclasses.replace(config, seed=asked.seed, test_episodes=asked.episodes)
+    given.check(reason, way=(config.way,), shot=(), query=(), batch_norm=())
+    config = dataclasses.replace(config, seed=given.seed, test_episodes=given.episodes)
     data = load(config)
     *_, test = samplers(data, config)
     right, class_of = tester(learner, test, config.test_episodes)()

@@ -17,7 +17,7 @@ from chapters.ch05_memory.presets import SCRIPTS, NTMConfig
 from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Asked
+from chapters.engine.evaluation import Conditions
 from chapters.engine.export import export_run
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
@@ -80,16 +80,16 @@ def build_learner(config: NTMConfig) -> SequenceModel:
     return build(config)
 
 
-def evaluate(model, config: NTMConfig, asked: Asked) -> list[dict]:
+def evaluate(model, config: NTMConfig, given: Conditions) -> list[dict]:
     """Rows of wrong bits per sequence at every length of the run's test, as asked.
 
     Raises:
         ConfigError: what is asked does not fit sequences.
     """
-    asked.check("sequences have no classes", way=(), shot=(), query=(), batch_norm=())
-    config = dataclasses.replace(config, seed=asked.seed, test_sequences=asked.episodes, seeds=1)
+    given.check("sequences have no classes", way=(), shot=(), query=(), batch_norm=())
+    config = dataclasses.replace(config, seed=given.seed, test_sequences=given.episodes, seeds=1)
     tests = test_tasks(config)
-    return report.rows([test_network(model, asked.seed, tests, config)], tests, config)
+    return report.rows([test_network(model, given.seed, tests, config)], tests, config)
 
 
 def picture(model, config: NTMConfig, width: float):

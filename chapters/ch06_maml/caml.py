@@ -14,7 +14,7 @@ from keras import layers
 
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.per_task import call_per_task, repeat_for_tasks
 from chapters.engine.update import apply_gradients
 
 
@@ -198,9 +198,9 @@ class FiLM(keras.Model):
 
 
 def _call_shared(network, x, normalise_by=None):
-    """``call_tasks`` with the same weights in every task."""
-    weights = copies(network.trainable_variables, tf.shape(x)[0])
-    return call_tasks(network, weights, x, normalise_by)
+    """``call_per_task`` with the same weights in every task."""
+    weights = repeat_for_tasks(network.trainable_variables, tf.shape(x)[0])
+    return call_per_task(network, weights, x, normalise_by)
 
 
 def sine_network(context_size: int = 5, hidden=(40, 40)) -> ContextInputs:

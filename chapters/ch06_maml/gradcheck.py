@@ -19,7 +19,7 @@ from chapters.ch06_maml import numpy_maml
 from chapters.engine import script
 from chapters.engine.configuration import Parser, number, whole, within
 from chapters.engine.errors import ConfigError
-from chapters.engine.functional import add_scaled, call_with
+from chapters.engine.functional import add_scaled, call_with_weights
 from datasets.tasks.sinusoid import SineTasks
 
 WIDTHS, TASKS, POINTS = (1, 40, 40, 1), 3, 5
@@ -122,9 +122,9 @@ def tape_gradient(weights, tasks, rate: float, steps: int) -> list[np.ndarray]:
             for _ in range(steps):
                 with tf.GradientTape() as inner:
                     inner.watch(adapted)
-                    loss = tf.reduce_mean((call_with(network, adapted, x) - y) ** 2)
+                    loss = tf.reduce_mean((call_with_weights(network, adapted, x) - y) ** 2)
                 adapted = add_scaled(adapted, -rate, inner.gradient(loss, adapted))
-            total += tf.reduce_mean((call_with(network, adapted, query_x) - query_y) ** 2)
+            total += tf.reduce_mean((call_with_weights(network, adapted, query_x) - query_y) ** 2)
         total /= len(tasks)
     return [g.numpy() for g in outer.gradient(total, start)]
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.functional import values
+from chapters.engine.functional import as_tensors
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.update import apply_gradients
@@ -77,7 +77,7 @@ class MetaSGD(GradientLearner):
         # theta'_i = theta - alpha o grad_theta L_Ti(theta; support)
         return [
             w - alpha * gradient
-            for w, alpha, gradient in zip(weights, values(self.rates), gradients, strict=True)
+            for w, alpha, gradient in zip(weights, as_tensors(self.rates), gradients, strict=True)
         ]
 
     def learned_rates(self) -> dict[str, np.ndarray]:

@@ -57,7 +57,7 @@ def draw_as_pytorch(network, biases: bool) -> None:
             bias.assign(tf.random.uniform(bias.shape, -limit, limit))
 
 
-def convolution_block(filters: int) -> list:
+def strided_block(filters: int) -> list:
     """Convolution 3x3 with stride 2, batch norm, ReLU: halves height and width.
 
     The stride stands in for pooling: it is the paper's choice for Omniglot, and its second
@@ -76,7 +76,7 @@ def conv4(image_shape, way: int, filters: int = 64) -> keras.Sequential:
 
     28 x 28 images: 28 -> 14 -> 7 -> 4 -> 2 pixels, 64 features, ``way`` logits.
     """
-    blocks = [layer for _ in range(4) for layer in convolution_block(filters)]
+    blocks = [layer for _ in range(4) for layer in strided_block(filters)]
     head = [layers.GlobalAveragePooling2D(), layers.Dense(way)]
     return keras.Sequential([layers.Input(image_shape), *blocks, *head], name="conv4")
 

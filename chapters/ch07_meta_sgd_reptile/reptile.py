@@ -11,7 +11,7 @@ Every tensor has a leading task axis: tasks adapt side by side, each with weight
 import keras
 import tensorflow as tf
 
-from chapters.engine.functional import add_scaled, interpolate, values
+from chapters.engine.functional import add_scaled, as_tensors, interpolate
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
 from chapters.engine.tasks import checked_support
@@ -183,7 +183,7 @@ def train_step(learner, optimizer, mapping):
         adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, seed)
         prediction = learner.predict_with(adapted, x)  # [task, support, out]
         # No tape: nothing is differentiated through the inner loop.
-        pairs = zip(values(learner.trainable_variables), adapted, strict=True)
+        pairs = zip(as_tensors(learner.trainable_variables), adapted, strict=True)
         moved = [tf.reduce_mean(theta - end, axis=0) for theta, end in pairs]
         losses = learner.objective(y, prediction)  # [task]
         return moved, {"loss": losses, **learner.task_metrics(y, prediction)}

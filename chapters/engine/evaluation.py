@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.errors import ConfigError
-from chapters.engine.functional import call_with
+from chapters.engine.functional import call_with_weights
 
 # How batch normalisation behaves at test. "stored": averages of training; "support": statistics of
 # the support set; every query on its own in both. "transductive": statistics of the queries, so
@@ -30,7 +30,7 @@ class Score(NamedTuple):
         return f"{100 * self.mean:.2f} +- {100 * self.interval:.2f} %"
 
 
-class Asked(NamedTuple):
+class Conditions(NamedTuple):
     """What is asked of the evaluation of a trained model; None leaves it to its own protocol."""
 
     way: int | None = None
@@ -123,5 +123,5 @@ class Evaluator:
 
 def _predict(learner, transductive, inputs):
     if transductive:  # moving averages stay untouched
-        return call_with(learner, learner.trainable_variables, inputs, training=True)
+        return call_with_weights(learner, learner.trainable_variables, inputs, training=True)
     return learner(inputs, training=False)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def call_with(model, weights, x, training: bool = False):
+def call_with_weights(model, weights, x, training: bool = False):
     """Output of ``model`` with ``weights`` in place of its trainable variables.
 
     Non-trainable variables keep their stored values, and what the call would write to them is
@@ -29,6 +29,6 @@ def interpolate(start, end, fraction):
     return [a + fraction * (b - a) for a, b in zip(start, end, strict=True)]
 
 
-def values(variables) -> list[tf.Tensor]:
+def as_tensors(variables) -> list[tf.Tensor]:
     """Present values of variables as tensors."""
     return [tf.convert_to_tensor(variable) for variable in variables]

@@ -12,7 +12,8 @@ AT_ONCE = 256  # items in one call of an encoder after training
 class BatchNormalization(keras.layers.BatchNormalization):
     """``keras.layers.BatchNormalization`` for images, with TensorFlow's fused kernel in training.
 
-    Same weights, outputs and moving averages. In training Keras computes mean, variance and output
+    It keeps Keras' name, since files of weights name layers by their class, and has the same
+    weights, outputs and moving averages. In training Keras computes mean, variance and output
     by separate operations; the fused kernel makes the 60-way 5-shot training step of Conv-4 about
     a third shorter (``python -m chapters.ch03_prototypical.benchmark``).
     """

@@ -13,7 +13,7 @@ import tensorflow as tf
 from chapters.engine import export, tasks
 from chapters.engine.errors import RunError
 from chapters.engine.evaluation import accuracy
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.per_task import call_per_task, repeat_for_tasks
 
 ABSENT = 1e9  # taken off the logit of a class that cannot be
 
@@ -191,7 +191,7 @@ class GradientLearner(FewShotLearner):
 
     def start(self, support_x):
         """What is adapted, before the first inner step, once per task: list of [task, ...]."""
-        weights = copies(self.network.trainable_variables, tf.shape(support_x)[0])
+        weights = repeat_for_tasks(self.network.trainable_variables, tf.shape(support_x)[0])
         return [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
 
     def inner_loop(self, weights, support_x, support_y, steps):
@@ -219,7 +219,7 @@ class GradientLearner(FewShotLearner):
         Batch norm uses the statistics of ``support_x`` when it is given: no query knows of another
         (honest). Otherwise it uses those of the queries (transductive).
         """
-        return call_tasks(self.network, weights, query_x, normalise_by=support_x)
+        return call_per_task(self.network, weights, query_x, normalise_by=support_x)
 
     def predict_queries(self, weights, inputs, training):
         """``predict_with`` in the batch-norm regime of training, or honest."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.engine.errors import RunError
-from chapters.engine.functional import call_with
+from chapters.engine.functional import call_with_weights
 
 # Layers without weights that treat every item alike.
 ITEMWISE = (
@@ -31,7 +31,7 @@ ITEMWISE = (
 )
 
 
-def copies(variables, tasks) -> list[tf.Tensor]:
+def repeat_for_tasks(variables, tasks) -> list[tf.Tensor]:
     """Present values of ``variables``, once per task: list of [task, ...]."""
     return [
         tf.tile(tf.convert_to_tensor(v)[None], [tasks] + [1] * len(v.shape))  # [task, ...]
@@ -39,7 +39,7 @@ def copies(variables, tasks) -> list[tf.Tensor]:
     ]
 
 
-def call_tasks(network, weights, x, normalise_by=None):
+def call_per_task(network, weights, x, normalise_by=None):
     """Output of ``network`` for the items of each task with that task's weights.
 
     Batch normalisation uses the statistics of the task's own items, never stored averages: those
@@ -205,7 +205,7 @@ def _any_network(network, weights, x, normalise_by):
         )
 
     def one(task):
-        return call_with(network, task[0], task[1], training=True)
+        return call_with_weights(network, task[0], task[1], training=True)
 
     with _twice_differentiable():
         if x.shape[0] == 1:

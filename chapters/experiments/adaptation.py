@@ -9,7 +9,7 @@ import functools
 
 from chapters.engine.divergence import explain_divergence
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Asked, Evaluator
+from chapters.engine.evaluation import Conditions, Evaluator
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
@@ -124,18 +124,18 @@ def curve_names(config: AdaptationOptions) -> dict[str, str]:
     return {line: f"{name}, {steps[line]} inner step(s)" for line, name in names.items()}
 
 
-def evaluate(learner, config: AdaptationOptions, asked: Asked) -> list[dict]:
+def evaluate(learner, config: AdaptationOptions, given: Conditions) -> list[dict]:
     """Rows of the test of a learner that adapts by gradient steps, as asked; honest by default.
 
     Raises:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
-    asked.check("the network has an output for each class", way=(config.way,))
-    asked.check("its batch norm keeps no averages", batch_norm=REGIMES)
-    data, config, column = images.as_asked(config, asked)
+    given.check("the network has an output for each class", way=(config.way,))
+    given.check("its batch norm keeps no averages", batch_norm=REGIMES)
+    data, config, column = images.under_conditions(config, given)
     sampler = images.test_sampler(data, config, column, _tasks_at_once(config))
-    regime = asked.batch_norm or "support"
-    score = evaluator(learner, sampler, asked.episodes, regime)()
+    regime = given.batch_norm or "support"
+    score = evaluator(learner, sampler, given.episodes, regime)()
     return images.rows({"": {column: score}}, {}, data, config)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import datasets
 from chapters.engine.configuration import flag_of, suggest
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Asked, Evaluator, Score
+from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Result, share
 from chapters.experiments.options import Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
@@ -87,28 +87,30 @@ def test_sampler(
     )  # fmt: skip
 
 
-def evaluate(learner, config: ImageOptions, asked: Asked) -> list[dict]:
+def evaluate(learner, config: ImageOptions, given: Conditions) -> list[dict]:
     """Rows of a metric learner's test, as asked: without questions as in its training script.
 
     Raises:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
-    asked.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
-    data, config, column = as_asked(config, asked)
+    given.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
+    data, config, column = under_conditions(config, given)
     items = column.way * (column.shot + config.test_query)
     # As in training scripts, unless that would take much memory.
     sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
-    score = Evaluator(learner, sampler, asked.episodes, asked.batch_norm or "stored")()
+    score = Evaluator(learner, sampler, given.episodes, given.batch_norm or "stored")()
     return rows({"": {column: score}}, {}, data, config)
 
 
-def as_asked(config: ImageOptions, asked: Asked) -> tuple[Dataset, ImageOptions, Column]:
+def under_conditions(
+    config: ImageOptions, given: Conditions
+) -> tuple[Dataset, ImageOptions, Column]:
     """Data, options and the one column of a test that is asked for."""
     data, config = load(config)  # with the seed of the training, which split an own folder
     usual = parse_columns(config.columns)[0]
-    column = Column(asked.way or usual.way, asked.shot or usual.shot)
-    query = asked.query or config.test_query
-    return data, dataclasses.replace(config, seed=asked.seed, test_query=query), column
+    column = Column(given.way or usual.way, given.shot or usual.shot)
+    query = given.query or config.test_query
+    return data, dataclasses.replace(config, seed=given.seed, test_query=query), column
 
 
 def example(data: Dataset, config: ImageOptions, query: int) -> Episode:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.divergence import explain_divergence
-from chapters.engine.evaluation import Asked, Evaluator, Score
+from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.loop import Loop
 from chapters.engine.results import Measure, Result, after_steps
 from chapters.engine.runs import RunFolder
@@ -196,22 +196,22 @@ def difference(one, other, curves: SineTasks, config: SineOptions) -> dict[int, 
     return {steps: after(steps)() for steps in shown_steps(config)}
 
 
-def evaluate(learner, config: SineOptions, asked: Asked) -> list[dict]:
+def evaluate(learner, config: SineOptions, given: Conditions) -> list[dict]:
     """Rows of the error on curves never seen, after each of the numbers of steps it was shown for.
 
-    ``asked.shot`` are support points, ``asked.query`` query points, episodes are curves.
+    ``given.shot`` are support points, ``given.query`` query points, episodes are curves.
 
     Raises:
         ConfigError: what is asked does not fit curves.
     """
-    asked.check("a curve has no classes", way=())
-    asked.check("the network has no batch norm", batch_norm=())
-    config = dataclasses.replace(config, seed=asked.seed, test_shot=asked.shot or config.test_shot)
-    query = asked.query or TEST_QUERY
-    tasks = min(TASKS_PER_BATCH, asked.episodes)
+    given.check("a curve has no classes", way=())
+    given.check("the network has no batch norm", batch_norm=())
+    config = dataclasses.replace(config, seed=given.seed, test_shot=given.shot or config.test_shot)
+    query = given.query or TEST_QUERY
+    tasks = min(TASKS_PER_BATCH, given.episodes)
     curves = sampler(config, TEST, config.test_shot, query, tasks)
     shown = shown_steps(config)
-    scores = {steps: error_after(learner, curves, steps, asked.episodes)() for steps in shown}
+    scores = {steps: error_after(learner, curves, steps, given.episodes)() for steps in shown}
     return rows({"": scores}, config, query=query)
 
 

@@ -19,6 +19,22 @@ def uniform(shape, seed):
     return tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
 
 
+def distinct(scores, count, allowed=None):
+    """``count`` distinct positions of the last axis, uniformly: the order of random scores.
+
+    Args:
+        scores: uniform numbers in [0, 1), [..., position].
+        count: Python integer.
+        allowed: bool, like ``scores``; at least ``count`` of each row.
+
+    Returns:
+        int32 [..., count].
+    """
+    if allowed is not None:
+        scores = tf.where(allowed, scores, -1.0)
+    return tf.math.top_k(scores, count).indices
+
+
 def normal(shape, seed):
     """float32 standard normal numbers (Box and Muller); ``seed`` is an int32 tensor [2]."""
     radius, angle = tf.unstack(uniform([2, *shape], seed))

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from datasets.dataset import Dataset
 from datasets.errors import DataError
+from datasets.tasks import draws
 
 
 class Episode(NamedTuple):
@@ -112,14 +113,15 @@ class EpisodeSampler:
         seed = tf.random.fold_in(tf.constant([self.seed, 0]), tf.cast(index, tf.int32))
         class_seed, item_seed = tf.unstack(tf.random.split(seed))
         turned = len(self._classes) * (4 if self.rotations else 1)
-        drawn = _distinct(class_seed, [self.tasks, turned], self.way)  # [task, way]
+        drawn = draws.distinct(_uniform([self.tasks, turned], class_seed), self.way)  # [task, way]
         rotation, position = drawn // len(self._classes), drawn % len(self._classes)
 
         # Positions beyond a class's own count get the lowest score and are never chosen.
         exists = tf.range(self._most) < tf.gather(self._counts, position)[..., None]
         per_class = self.shot + self.query
         shape = [self.tasks, self.way, self._most]
-        chosen = _distinct(item_seed, shape, per_class, exists)  # [task, way, shot + query]
+        # [task, way, shot + query]
+        chosen = draws.distinct(_uniform(shape, item_seed), per_class, exists)
         chosen += tf.gather(self._first, position)[..., None]
         x = tf.gather(self._items, chosen)  # [task, way, shot + query, height, width, channel]
         if self.rotations:
@@ -151,12 +153,9 @@ def to_float(items):
     return tf.cast(items, tf.float32) * (1 / 255) if items.dtype == tf.uint8 else items
 
 
-def _distinct(seed, shape, count, allowed=None):
-    """``count`` distinct positions of the last axis, uniformly: the order of random scores."""
-    scores = tf.random.stateless_uniform(shape, seed, alg="philox")
-    if allowed is not None:
-        scores = tf.where(allowed, scores, -1.0)
-    return tf.math.top_k(scores, count).indices  # [..., count]
+def _uniform(shape, seed):
+    """Numbers in [0, 1); under XLA others than in a graph, unlike ``draws.uniform``."""
+    return tf.random.stateless_uniform(shape, seed, alg="philox")
 
 
 def rotate(x, rotation):

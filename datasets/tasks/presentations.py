@@ -19,7 +19,7 @@ LETTERS = 5  # of a string label, each one of as many letters
 LABELS = ("one_hot", "string")
 
 
-class Episode(NamedTuple):
+class Presentation(NamedTuple):
     """A batch of episodes."""
 
     images: tf.Tensor  # [batch, time, height, width, channel], in [0, 1]
@@ -96,20 +96,22 @@ class Presentations:
         self._most = int(counts.max())
         self._items = tf.constant(dataset.items.reshape(-1, *dataset.image_shape))
 
-    def __call__(self, index) -> Episode:
+    def __call__(self, index) -> Presentation:
         """Batch number ``index`` (int or scalar tensor)."""
         # By default XLA and TensorFlow's own kernels differ in what they make of a negative seed.
         philox = {"alg": "philox"}
         seed = tf.random.fold_in(tf.constant([self.seed, 7]), tf.cast(index, tf.int32), **philox)
         seeds = tf.unstack(tf.random.split(seed, 4, **philox))
         known = self._first.shape[0]
-        drawn = _distinct(seeds[0], [self.batch, known * (4 if self.rotations else 1)], self.way)
+        turned = known * (4 if self.rotations else 1)
+        drawn = draws.distinct(draws.uniform([self.batch, turned], seeds[0]), self.way)
         position, turn = drawn % known, drawn // known  # [batch, way]
 
         # All pictures of all classes of an episode in a random order, of which it has the first.
         exists = tf.range(self._most) < tf.gather(self._counts, position)[..., None]
         exists = tf.reshape(exists, [self.batch, -1])  # [batch, way * most]
-        order = _distinct(seeds[1], exists.shape, self.time, exists)  # [batch, time]
+        # [batch, time]
+        order = draws.distinct(draws.uniform(exists.shape, seeds[1]), self.time, exists)
         class_of = order // self._most  # [batch, time]
         chosen = tf.gather(tf.gather(self._first, position), class_of, batch_dims=1)
         chosen += order % self._most  # [batch, time]
@@ -121,13 +123,14 @@ class Presentations:
             images = _moved(images, self.jitter, seeds[3])
         binding = self._binding(seeds[2])  # [batch, way] or [batch, way, letter]
         label = tf.gather(binding, class_of, batch_dims=1)
-        return Episode(images, label, self._numbers(label), class_of)
+        return Presentation(images, label, self._numbers(label), class_of)
 
     def _binding(self, seed):
         """The label of each class of an episode; no two classes share one."""
         if self.labels == "one_hot":
-            return _distinct(seed, [self.batch, self.way], self.way)
-        number = _distinct(seed, [self.batch, LETTERS**LETTERS], self.way)  # [batch, way]
+            return draws.distinct(draws.uniform([self.batch, self.way], seed), self.way)
+        # [batch, way]
+        number = draws.distinct(draws.uniform([self.batch, LETTERS**LETTERS], seed), self.way)
         return tf.stack([number // LETTERS**k % LETTERS for k in range(LETTERS)], axis=-1)
 
     def _numbers(self, label):
@@ -140,14 +143,6 @@ def presentation_number(class_of):
     class_of = np.asarray(class_of)
     same = class_of[:, :, None] == class_of[:, None]  # [batch, time, earlier]
     return np.tril(same).sum(axis=2)
-
-
-def _distinct(seed, shape, count, allowed=None):
-    """``count`` distinct positions of the last axis, uniformly: the order of random scores."""
-    scores = draws.uniform(shape, seed)
-    if allowed is not None:
-        scores = tf.where(allowed, scores, -1.0)
-    return tf.math.top_k(scores, count).indices
 
 
 def _moved(images, reach, seed):

@@ -28,7 +28,7 @@ SHAPE, WAY = (14, 14, 1), 3
 
 def network():
     """Two blocks of conv4: the same operators, half the time."""
-    blocks = [layer for _ in range(2) for layer in networks.convolution_block(8)]
+    blocks = [layer for _ in range(2) for layer in networks.strided_block(8)]
     head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(WAY)]
     return keras.Sequential([keras.layers.Input(SHAPE), *blocks, *head])
 

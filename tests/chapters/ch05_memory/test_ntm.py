@@ -185,7 +185,7 @@ def test_content_mode_leaves_out_the_other_three_steps():
 
 
 @pytest.mark.parametrize("init", ntm.MEMORY_INITS)
-def test_the_first_memory_is_what_was_asked_for(init):
+def test_the_first_memory_is_what_wunder_conditions_for(init):
     cell = make(memory_init=init)
     memory = cell.zero_state(2).memory.numpy()
     trained = any("first_memory" in v.path for v in cell.trainable_variables)

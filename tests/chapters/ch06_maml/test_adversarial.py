@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from chapters.ch06_maml.adversarial import fgsm, pgd
 from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.per_task import call_per_task, repeat_for_tasks
 from tests.chapters.meta_gradients import classification, tanh_network
 
 
@@ -14,8 +14,12 @@ def task(seed=1, dtype=tf.float32):
     """A network of three classes with its weights, inputs away from the bounds, and labels."""
     network = tanh_network(outputs=3)
     inputs, _ = classification(seed=seed, dtype=dtype)
-    weights = copies(network.trainable_variables, 3)
-    return lambda x: call_tasks(network, weights, x), inputs["support_x"], inputs["support_y"]
+    weights = repeat_for_tasks(network.trainable_variables, 3)
+    return (
+        lambda x: call_per_task(network, weights, x),
+        inputs["support_x"],
+        inputs["support_y"],
+    )
 
 
 def test_fgsm_equals_the_closed_form_of_a_sigmoid_layer():
@@ -69,10 +73,10 @@ def test_e6_19_the_books_softmax_over_one_column_tells_an_attack_nothing():
 def test_e6_20_the_attack_aims_at_the_weights_it_is_given():
     network = tanh_network(outputs=3)
     _, x, y = task()
-    weights = copies(network.trainable_variables, 3)
+    weights = repeat_for_tasks(network.trainable_variables, 3)
     against = [weights, [-w for w in weights]]
     one, other = (
-        fgsm(lambda x, w=w: call_tasks(network, w, x), cross_entropy, x, y, 0.1) for w in against
+        fgsm(lambda x, w=w: call_per_task(network, w, x), cross_entropy, x, y, 0.1) for w in against
     )
     assert np.any(np.abs(one - other) > 0.1)
 
@@ -112,8 +116,8 @@ def test_no_gradient_flows_into_the_attack():
     _, x, y = task()
     with tf.GradientTape() as tape:
         tape.watch(x)
-        weights = copies(network.trainable_variables, 3)
-        attacked = fgsm(lambda x: call_tasks(network, weights, x), cross_entropy, x, y, 0.1)
+        weights = repeat_for_tasks(network.trainable_variables, 3)
+        attacked = fgsm(lambda x: call_per_task(network, weights, x), cross_entropy, x, y, 0.1)
         total = tf.reduce_sum(attacked**2)
     assert tape.gradient(total, [x, *network.trainable_variables]) == [None] * 5
 
@@ -123,13 +127,13 @@ def test_tasks_are_attacked_apart():
     _, x, y = task()
     weights = [
         w * tf.reshape([1.0, -1.0, 2.0], [3] + [1] * (len(w.shape) - 1))
-        for w in copies(network.trainable_variables, 3)
+        for w in repeat_for_tasks(network.trainable_variables, 3)
     ]
-    together = fgsm(lambda x: call_tasks(network, weights, x), cross_entropy, x, y, 0.1)
+    together = fgsm(lambda x: call_per_task(network, weights, x), cross_entropy, x, y, 0.1)
     for number in range(3):
         own = [w[number : number + 1] for w in weights]
         alone = fgsm(
-            lambda x, own=own: call_tasks(network, own, x),
+            lambda x, own=own: call_per_task(network, own, x),
             cross_entropy,
             x[number : number + 1],
             y[number : number + 1],

@@ -12,7 +12,7 @@ from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
 from chapters.engine.mapping import MODES
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.per_task import call_per_task, repeat_for_tasks
 from tests.chapters.meta_gradients import (
     assert_close,
     central_differences,
@@ -105,11 +105,11 @@ class Offset(keras.Model):
     def call(self, x, phi, normalise_by=None):
         """[task, item, dim], [task, parameter] -> [task, item, out]"""
         weights, start = [], 0
-        for shared in copies(self.network.trainable_variables, tf.shape(x)[0]):
+        for shared in repeat_for_tasks(self.network.trainable_variables, tf.shape(x)[0]):
             size = int(np.prod(shared.shape[1:]))
             weights.append(shared + tf.reshape(phi[:, start : start + size], tf.shape(shared)))
             start += size
-        return call_tasks(self.network, weights, x, normalise_by)
+        return call_per_task(self.network, weights, x, normalise_by)
 
 
 @pytest.mark.parametrize("first_order", [False, True])

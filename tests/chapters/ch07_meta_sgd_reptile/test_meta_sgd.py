@@ -10,7 +10,7 @@ from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch07_meta_sgd_reptile import meta_sgd
 from chapters.ch07_meta_sgd_reptile.meta_sgd import FIRST_RATE, MetaSGD
 from chapters.engine.errors import RunError
-from chapters.engine.functional import call_with, values
+from chapters.engine.functional import as_tensors, call_with_weights
 from chapters.engine.mapping import MODES
 from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
@@ -42,16 +42,16 @@ def gradient_at(model, weights, x, y):
     """Gradient of the mean squared error by Keras' own call: independent of the task axis."""
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        loss = tf.reduce_mean((call_with(model, weights, x) - y) ** 2)
+        loss = tf.reduce_mean((call_with_weights(model, weights, x) - y) ** 2)
     return tape.gradient(loss, weights)
 
 
 def g0_and_g1(learner, batch):
     """Gradients of support loss at theta and of query loss at theta', of a batch of one task."""
     (inputs, query_y), model = batch, learner.network
-    theta = values(model.trainable_variables)
+    theta = as_tensors(model.trainable_variables)
     g0 = gradient_at(model, theta, inputs["support_x"][0], inputs["support_y"][0])
-    adapted = [w - r * g for w, r, g in zip(theta, values(learner.rates), g0, strict=True)]
+    adapted = [w - r * g for w, r, g in zip(theta, as_tensors(learner.rates), g0, strict=True)]
     g1 = gradient_at(model, adapted, inputs["query_x"][0], query_y[0])
     return [g.numpy() for g in g0], [g.numpy() for g in g1]
 
@@ -84,7 +84,7 @@ def test_gradient_of_theta_equals_identity_minus_hessian_times_rates(float64):
     learner, batch = uneven(MetaSGD(network(), squared_error)), regression(tasks=1)
     ours = gradient_of(meta_sgd.train_step, learner, batch)
     model, (inputs, _) = learner.network, batch
-    theta = values(model.trainable_variables)
+    theta = as_tensors(model.trainable_variables)
     with tf.GradientTape() as tape:
         tape.watch(theta)
         gradients = gradient_at(model, theta, inputs["support_x"][0], inputs["support_y"][0])
@@ -122,7 +122,7 @@ def test_adapted_weights_equal_a_loop_over_tasks_steps_and_weights(float64):
     learner, (inputs, _) = uneven(MetaSGD(network(), squared_error)), regression()
     adapted = learner.adapt(inputs["support_x"], inputs["support_y"], steps=3)
     for task in range(3):
-        weights = values(learner.network.trainable_variables)
+        weights = as_tensors(learner.network.trainable_variables)
         for _ in range(3):
             x, y = inputs["support_x"][task], inputs["support_y"][task]
             gradients = gradient_at(learner.network, weights, x, y)

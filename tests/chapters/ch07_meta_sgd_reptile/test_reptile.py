@@ -8,7 +8,7 @@ import tensorflow as tf
 from chapters.ch06_maml import networks
 from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.ch07_meta_sgd_reptile.reptile import OPTIMIZERS, Reptile, minibatches, train_step
-from chapters.engine.functional import call_with
+from chapters.engine.functional import call_with_weights
 from chapters.engine.mapping import MODES
 from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.ch07_meta_sgd_reptile.small import (
@@ -245,7 +245,7 @@ def test_reported_loss_is_that_of_the_adapted_networks_on_their_support_sets(flo
     adapted, losses, hits = adapt(learner, batch), [], []
     for task in range(3):
         weights = [w[task] for w in adapted]
-        logits = call_with(learner.network, weights, inputs["support_x"][task]).numpy()
+        logits = call_with_weights(learner.network, weights, inputs["support_x"][task]).numpy()
         log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         labels = inputs["support_y"][task].numpy()
         losses.append(-log_p[np.arange(6), labels].mean())

@@ -13,7 +13,7 @@ import tensorflow as tf
 from chapters.ch03_prototypical import models
 from chapters.engine.errors import RunError
 from chapters.engine.export import TOLERANCE, adapt_and_predict, export
-from chapters.engine.functional import add_scaled, call_with, values
+from chapters.engine.functional import add_scaled, call_with_weights, values
 from chapters.engine.learner import FewShotLearner
 from chapters.engine.script import FILE_ERRORS
 
@@ -114,12 +114,12 @@ class OneStep(FewShotLearner):
         weights = values(self.net.trainable_variables)
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            logits = call_with(self.net, weights, inputs["support_x"][0])
+            logits = call_with_weights(self.net, weights, inputs["support_x"][0])
             labels = inputs["support_y"][0]
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
         adapted = add_scaled(weights, -0.5, tape.gradient(loss, weights))
-        return call_with(self.net, adapted, inputs["query_x"][0])[None]
+        return call_with_weights(self.net, adapted, inputs["query_x"][0])[None]
 
 
 def test_inner_gradients_are_part_of_the_saved_model(tmp_path):

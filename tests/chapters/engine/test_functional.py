@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine.functional import add_scaled, call_with, interpolate, values
+from chapters.engine.functional import add_scaled, as_tensors, call_with_weights, interpolate
 
 RATE = 0.3
 
@@ -34,13 +34,13 @@ def data(seed, dtype=tf.float64):
 
 
 def squared_error(model, weights, x, y):
-    return tf.reduce_mean((call_with(model, weights, x, training=True) - y) ** 2)
+    return tf.reduce_mean((call_with_weights(model, weights, x, training=True) - y) ** 2)
 
 
 def test_call_with_weights_equals_assigning_them():
     model, (x, _) = smooth_network(), data(2)
-    given, before = random_like(model.trainable_variables, 3), values(model.trainable_variables)
-    with_given = call_with(model, given, x)
+    given, before = random_like(model.trainable_variables, 3), as_tensors(model.trainable_variables)
+    with_given = call_with_weights(model, given, x)
     for variable, kept in zip(model.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable, kept)  # the call changed nothing
     for variable, value in zip(model.trainable_variables, given, strict=True):
@@ -50,13 +50,13 @@ def test_call_with_weights_equals_assigning_them():
 
 def test_what_the_call_would_write_is_dropped():
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.BatchNormalization()])
-    before = values(model.non_trainable_variables)
+    before = as_tensors(model.non_trainable_variables)
     x = tf.random.normal([8, 3]) + 5.0
-    in_training = call_with(model, model.trainable_variables, x, training=True)
+    in_training = call_with_weights(model, model.trainable_variables, x, training=True)
     for variable, kept in zip(model.non_trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable, kept)
     assert abs(float(tf.reduce_mean(in_training))) < 1e-5  # it did use the batch's statistics
-    assert float(tf.reduce_mean(call_with(model, model.trainable_variables, x))) > 4.0
+    assert float(tf.reduce_mean(call_with_weights(model, model.trainable_variables, x))) > 4.0
 
 
 def test_gradients_reach_the_given_weights():
@@ -97,7 +97,7 @@ def meta_gradient(model, weights, **options):
 
 def test_second_order_gradient_equals_central_differences():
     model = smooth_network()
-    weights = values(model.trainable_variables)
+    weights = as_tensors(model.trainable_variables)
     found = meta_gradient(model, weights)
     loss_at = tf.function(lambda *w: loss_after_one_step(model, list(w)))
     h = 1e-5
@@ -137,12 +137,12 @@ def test_orders_differ_by_the_known_factor_on_a_quadratic(curvature):
             outer.watch(weights)
             with tf.GradientTape() as inner:
                 inner.watch(weights)
-                support = curvature / 2 * (call_with(model, weights, one)[0, 0] - s) ** 2
+                support = curvature / 2 * (call_with_weights(model, weights, one)[0, 0] - s) ** 2
             step = inner.gradient(support, weights)
             if first_order:
                 step = [tf.stop_gradient(g) for g in step]
             adapted = add_scaled(weights, -RATE, step)
-            query = 0.5 * (call_with(model, adapted, one)[0, 0] - q) ** 2
+            query = 0.5 * (call_with_weights(model, adapted, one)[0, 0] - q) ** 2
         gradients[first_order] = float(outer.gradient(query, weights)[0][0, 0])
     after = w - RATE * curvature * (w - s)
     assert gradients[True] == pytest.approx(after - q, rel=1e-12)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.engine.functional import add_scaled, call_with
+from chapters.engine.functional import add_scaled, call_with_weights
 from chapters.engine.mapping import MODES, each_task, map_tasks, mean_over_tasks
-from chapters.engine.per_task import call_tasks, copies
+from chapters.engine.per_task import call_per_task, repeat_for_tasks
 
 
 def network():
@@ -39,10 +39,10 @@ def task_loss_of(model):
         weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            error = call_with(model, weights, task["support_x"]) - task["support_y"]
+            error = call_with_weights(model, weights, task["support_x"]) - task["support_y"]
             inner = tf.reduce_mean(error**2)
         adapted = add_scaled(weights, -0.1, tape.gradient(inner, weights))
-        error = call_with(model, adapted, task["query_x"]) - task["query_y"]
+        error = call_with_weights(model, adapted, task["query_x"]) - task["query_y"]
         loss = tf.reduce_mean(error**2)
         return loss, {"inner": inner, "error": tf.reduce_mean(tf.abs(error))}
 
@@ -56,12 +56,14 @@ def loss_of_tasks_of(model):
         return tf.reduce_mean(x, axis=[1, 2])  # [task]
 
     def loss_of_tasks(batch):
-        weights = copies(model.trainable_variables, tf.shape(batch["query_x"])[0])
+        weights = repeat_for_tasks(model.trainable_variables, tf.shape(batch["query_x"])[0])
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            inner = mean((call_tasks(model, weights, batch["support_x"]) - batch["support_y"]) ** 2)
+            inner = mean(
+                (call_per_task(model, weights, batch["support_x"]) - batch["support_y"]) ** 2
+            )
         adapted = add_scaled(weights, -0.1, tape.gradient(inner, weights))
-        error = call_tasks(model, adapted, batch["query_x"]) - batch["query_y"]
+        error = call_per_task(model, adapted, batch["query_x"]) - batch["query_y"]
         return mean(error**2), {"inner": inner, "error": mean(tf.abs(error))}
 
     return loss_of_tasks

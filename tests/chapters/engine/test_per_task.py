@@ -8,7 +8,7 @@ from keras import layers
 
 from chapters.engine import per_task
 from chapters.engine.errors import RunError
-from chapters.engine.per_task import call_tasks, copies, normalises
+from chapters.engine.per_task import call_per_task, normalises, repeat_for_tasks
 
 TASKS, ITEMS = 3, 4
 
@@ -137,7 +137,7 @@ def derivatives(call, network, weights, x):
 
 
 def assert_equals_keras(network, weights, x):
-    ours = derivatives(call_tasks, network, weights, x)
+    ours = derivatives(call_per_task, network, weights, x)
     theirs = derivatives(keras_loop, network, weights, x)
     for a, b in zip(ours, theirs, strict=True):
         assert a.shape == b.shape
@@ -176,7 +176,7 @@ def test_the_second_derivative_of_normalisation_equals_central_differences(netwo
         moved = [w + move * d for w, d in zip(weights, direction, strict=True)]
         with tf.GradientTape() as tape:
             tape.watch(moved)
-            loss = tf.reduce_sum(tf.sin(call_tasks(network, moved, x)))
+            loss = tf.reduce_sum(tf.sin(call_per_task(network, moved, x)))
         return tf.add_n([tf.reduce_sum(g**2) for g in tape.gradient(loss, moved)])
 
     move = tf.Variable(0.0, dtype=tf.float64)
@@ -204,7 +204,7 @@ def test_a_graph_need_not_know_the_number_of_tasks_and_items(name):
 
     @tf.function(input_signature=[free, free_x])
     def graph(weights, x):
-        return call_tasks(network, weights, x)
+        return call_per_task(network, weights, x)
 
     np.testing.assert_allclose(graph(weights, x), keras_loop(network, weights, x), atol=1e-12)
     one = [w[:1] for w in weights], x[:1, :2]
@@ -216,10 +216,10 @@ def test_tasks_do_not_see_each_other(name):
     """Another task's weights and items change nothing, so summed losses may be differentiated."""
     network = SEQUENTIALS[name]()
     weights, x = weights_and_items(network)
-    before = call_tasks(network, weights, x)
+    before = call_per_task(network, weights, x)
     others, other_x = weights_and_items(network, seed=2)
     mixed = [tf.concat([w[:1], o[1:]], 0) for w, o in zip(weights, others, strict=True)]
-    after = call_tasks(network, mixed, tf.concat([x[:1], other_x[1:]], 0))
+    after = call_per_task(network, mixed, tf.concat([x[:1], other_x[1:]], 0))
     np.testing.assert_allclose(after[0], before[0], atol=1e-12)
     assert np.abs(after[1] - before[1]).max() > 1e-3
 
@@ -236,7 +236,7 @@ def test_normalise_by_equals_numpy_with_the_support_sets_statistics():
     network = two_norms()
     weights, x = weights_and_items(network)
     support = normal(np.random.default_rng(4), TASKS, 5, 3) + 1.0
-    found = call_tasks(network, weights, x, normalise_by=support)
+    found = call_per_task(network, weights, x, normalise_by=support)
     for task in range(TASKS):
         *blocks, kernel, bias = (w[task].numpy() for w in weights)
         s, q = support[task].numpy(), x[task].numpy()
@@ -255,8 +255,8 @@ def test_with_normalise_by_a_query_does_not_know_of_the_others(name):
     support = weights_and_items(network, seed=3)[1]
 
     def first_query(normalise_by):
-        alone = call_tasks(network, weights, x[:, :1], normalise_by)
-        return np.abs(call_tasks(network, weights, x, normalise_by)[:, :1] - alone).max()
+        alone = call_per_task(network, weights, x[:, :1], normalise_by)
+        return np.abs(call_per_task(network, weights, x, normalise_by)[:, :1] - alone).max()
 
     assert first_query(support) < 1e-12
     assert first_query(None) > 1e-3  # transductive: it learns from them
@@ -265,35 +265,35 @@ def test_with_normalise_by_a_query_does_not_know_of_the_others(name):
 def test_items_normalised_by_themselves_are_the_transductive_ones():
     network = SEQUENTIALS["batch norm of images, without scale"]()
     weights, x = weights_and_items(network)
-    found = call_tasks(network, weights, x, normalise_by=x)
-    np.testing.assert_allclose(found, call_tasks(network, weights, x), atol=1e-12)
+    found = call_per_task(network, weights, x, normalise_by=x)
+    np.testing.assert_allclose(found, call_per_task(network, weights, x), atol=1e-12)
 
 
 @pytest.mark.parametrize("network", [SEQUENTIALS["dense"], skip_network])
 def test_normalise_by_is_of_no_account_without_batch_norm(network):
     network = network()
     weights, x = weights_and_items(network)
-    found = call_tasks(network, weights, x, normalise_by=x + 1.0)
-    np.testing.assert_array_equal(found, call_tasks(network, weights, x))
+    found = call_per_task(network, weights, x, normalise_by=x + 1.0)
+    np.testing.assert_array_equal(found, call_per_task(network, weights, x))
 
 
 def test_support_statistics_in_a_network_that_is_no_chain_are_refused():
     network = skip_norm()
     weights, x = weights_and_items(network)
     with pytest.raises(RunError, match="needs a keras.Sequential of dense.*training=True instead"):
-        call_tasks(network, weights, x, normalise_by=x)
+        call_per_task(network, weights, x, normalise_by=x)
 
 
 @pytest.mark.parametrize("network", [two_norms, nested, skip_norm])
 def test_stored_averages_are_neither_used_nor_changed(network):
     network = network()
     weights, x = weights_and_items(network)
-    expected = call_tasks(network, weights, x)
+    expected = call_per_task(network, weights, x)
     stored = network.non_trainable_variables
     for number, variable in enumerate(stored):
         variable.assign(tf.fill(variable.shape, tf.constant(7.0 + number, tf.float64)))
     before = [v.numpy() for v in stored]
-    np.testing.assert_array_equal(call_tasks(network, weights, x), expected)
+    np.testing.assert_array_equal(call_per_task(network, weights, x), expected)
     assert len(before) >= 2
     for variable, value in zip(stored, before, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -302,7 +302,7 @@ def test_stored_averages_are_neither_used_nor_changed(network):
 def test_copies_hold_the_values_once_per_task_and_pass_the_gradient_on():
     variables = [tf.Variable([[1.0, 2.0]]), tf.Variable(3.0)]
     with tf.GradientTape() as tape:
-        matrix, scalar = copies(variables, 2)
+        matrix, scalar = repeat_for_tasks(variables, 2)
         loss = tf.reduce_sum(matrix * [[[1.0, 2.0]], [[3.0, 4.0]]]) + scalar[1]
     np.testing.assert_array_equal(matrix, [[[1.0, 2.0]], [[1.0, 2.0]]])
     np.testing.assert_array_equal(scalar, [3.0, 3.0])
