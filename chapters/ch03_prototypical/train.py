@@ -16,7 +16,8 @@ from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
-from chapters.experiments import images, pictures
+from chapters.experiments import images
+from chapters.experiments.images import pictures
 
 
 def main(argv: list[str] | None = None) -> None:

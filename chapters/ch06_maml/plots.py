@@ -4,7 +4,7 @@ import numpy as np
 
 from chapters.ch06_maml.adversarial import fgsm
 from chapters.engine.figures import RIGHT, SMALL, WRONG, legend, plt, style
-from chapters.experiments import pictures
+from chapters.experiments.images import pictures
 from datasets.tasks.episodes import Episode
 
 

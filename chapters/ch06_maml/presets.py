@@ -244,7 +244,7 @@ CHARACTERS = Model(
     script="train_omniglot",
     build="chapters.ch06_maml.train_omniglot:build_learner",
     items="image",
-    evaluate="chapters.experiments.adaptation:evaluate",
+    evaluate="chapters.experiments.images.adaptation:evaluate",
     read="chapters.experiments.images:read",
 )
 CURVES = Model(

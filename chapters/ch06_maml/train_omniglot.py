@@ -13,7 +13,8 @@ from chapters.ch06_maml.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
-from chapters.experiments import adaptation, images
+from chapters.experiments import images
+from chapters.experiments.images import adaptation
 from chapters.experiments.options import outer_rate
 
 OUTER_STEPS = {"maml": maml.train_step, "adml": adml.train_step, "caml": caml.train_step}

@@ -12,7 +12,8 @@ from chapters.ch07_meta_sgd_reptile.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
-from chapters.experiments import adaptation, images
+from chapters.experiments import images
+from chapters.experiments.images import adaptation
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -116,7 +116,7 @@ CHARACTERS = Model(
     script="train_omniglot",
     build="chapters.ch08_gradient_agreement.train_omniglot:build_learner",
     items="image",
-    evaluate="chapters.experiments.adaptation:evaluate",
+    evaluate="chapters.experiments.images.adaptation:evaluate",
     read="chapters.experiments.images:read",
 )
 CURVES = Model(

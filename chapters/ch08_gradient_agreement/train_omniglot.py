@@ -11,7 +11,8 @@ from chapters.ch08_gradient_agreement.presets import SCRIPTS
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
-from chapters.experiments import adaptation, images
+from chapters.experiments import images
+from chapters.experiments.images import adaptation
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from chapters.engine.errors import ConfigError
 from chapters.engine.functional import call_with_weights
+from chapters.engine.results import ENOUGH
 
 # How batch normalisation behaves at test. "stored": averages of training; "support": statistics of
 # the support set; every query on its own in both. "transductive": statistics of the queries, so
@@ -36,7 +37,7 @@ class Conditions(NamedTuple):
     way: int | None = None
     shot: int | None = None
     query: int | None = None  # items per class
-    episodes: int = 600
+    episodes: int = ENOUGH
     seed: int = 0
     batch_norm: str | None = None  # one of ``BATCH_NORM``
 

@@ -6,6 +6,7 @@ nobody has to guess a unit from a name.
 
 from typing import NamedTuple
 
+ENOUGH = 600  # episodes; of fewer an interval says little
 # What was never seen in training -> a single one, and what is drawn in a test.
 TESTED = {
     "classes": ("class", "episodes"),

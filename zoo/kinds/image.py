@@ -1,6 +1,7 @@
 """Pictures: characters, or a folder of the user's own."""
 
-from chapters.experiments import images, pictures
+from chapters.experiments import images
+from chapters.experiments.images import pictures
 from zoo.kinds.labelled import Labelled
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from chapters.experiments import sine, sine_pictures
+from chapters.experiments import sine
+from chapters.experiments.sine import pictures as sine_pictures
 from zoo.kinds.base import Kind, first
 
 POINTS = (5, 10, 20)  # known ones, in the tasks that exports are tried on

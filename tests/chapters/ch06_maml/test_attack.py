@@ -7,7 +7,7 @@ import pytest
 from chapters.ch06_maml import attack, benchmark, train_omniglot
 from chapters.engine import script
 from chapters.engine.errors import ConfigError
-from chapters.experiments import adaptation
+from chapters.experiments.images import adaptation
 
 KINDS = ("FGSM", "PGD")
 TINY = [

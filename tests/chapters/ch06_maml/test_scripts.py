@@ -15,7 +15,8 @@ from chapters.ch06_maml import train_omniglot, train_sine
 from chapters.ch06_maml.presets import OMNIGLOT, SCRIPTS, SINE
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
-from chapters.experiments import adaptation, sine
+from chapters.experiments.images import adaptation
+from chapters.experiments.sine import fine_tuning
 from tests.chapters.experiments.test_images import write_folder
 from tests.chapters.presets import each
 
@@ -44,7 +45,7 @@ def in_short(monkeypatch):
     """No graphs, no points on the curve of steps, one rate for the baselines, no pictures."""
     short = {"steps": [0], "support": [0.2], "transductive": [0.2]}
     monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *arguments: short)
-    monkeypatch.setattr(sine, "RATES", (0.01,))
+    monkeypatch.setattr(fine_tuning, "RATES", (0.01,))
     monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     with without_graphs():
         yield

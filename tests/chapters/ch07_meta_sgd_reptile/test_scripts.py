@@ -10,7 +10,9 @@ import tensorflow as tf
 from chapters.ch07_meta_sgd_reptile import networks, reptile, train_omniglot, train_sine, train_toy
 from chapters.ch07_meta_sgd_reptile.presets import OMNIGLOT, SCRIPTS, SINE, TOY
 from chapters.engine import configuration, script
-from chapters.experiments import adaptation, sine
+from chapters.experiments import sine
+from chapters.experiments.images import adaptation
+from chapters.experiments.sine import fine_tuning
 from tests.chapters.presets import each
 
 ALWAYS = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
@@ -34,7 +36,7 @@ def files(folder):
     "preset", each(SINE, ("quick", "meta_sgd_5shot", "reptile", "book_reptile"))
 )
 def test_every_sine_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sine, "RATES", (0.01,))
+    monkeypatch.setattr(fine_tuning, "RATES", (0.01,))
     train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(tmp_path)])
     name = "Reptile" if "reptile" in preset else "Meta-SGD"
     pictures = {"learning_curve.png", "error_by_steps.png", "fits.png"}

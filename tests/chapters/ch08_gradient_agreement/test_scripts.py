@@ -12,7 +12,8 @@ from chapters.ch08_gradient_agreement import train_omniglot, train_sine, train_t
 from chapters.ch08_gradient_agreement.outliers import Outliers
 from chapters.ch08_gradient_agreement.presets import OMNIGLOT, SINE, TOY
 from chapters.engine import script
-from chapters.experiments import adaptation, sine
+from chapters.experiments import sine
+from chapters.experiments.images import adaptation
 from tests.chapters.presets import each
 
 FILES = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}

@@ -21,7 +21,7 @@ from chapters.ch08_gradient_agreement.gradient_agreement import GradientAgreemen
 from chapters.engine import layers
 from chapters.engine.errors import RunError
 from chapters.engine.export import adapt_and_predict, write
-from chapters.experiments.baselines import FineTuning
+from chapters.experiments.sine.fine_tuning import FineTuning
 
 SHAPE, WAY = (16, 16, 1), 3
 

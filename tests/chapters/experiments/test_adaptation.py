@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.engine.errors import ConfigError
-from chapters.experiments import adaptation
+from chapters.experiments.images import adaptation
 from chapters.experiments.options import AdaptationOptions
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import EpisodeSampler

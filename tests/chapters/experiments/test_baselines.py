@@ -8,8 +8,8 @@ import tensorflow as tf
 from chapters.ch06_maml import networks
 from chapters.ch06_maml.losses import cross_entropy, squared_error
 from chapters.experiments import sine
-from chapters.experiments.baselines import FineTuning, joint_step
 from chapters.experiments.options import SineOptions
+from chapters.experiments.sine.fine_tuning import FineTuning, joint_step
 from tests.chapters.meta_gradients import classification, regression, tanh_network
 
 

@@ -47,7 +47,9 @@ def test_a_column_that_does_not_fit_is_named(part):
 
 def test_known_sets_are_loaded_as_the_options_say_and_the_options_stay(monkeypatch):
     calls = []
-    monkeypatch.setattr(images.datasets, "load", lambda *name, **options: calls.append(options))
+    monkeypatch.setattr(
+        images.tasks.datasets, "load", lambda *name, **options: calls.append(options)
+    )
     asked = ImageOptions(data="strokes", image_size=20, data_root="here", offline=True)
     assert images.load(asked) == (None, asked)
     assert calls == [{"size": 20, "root": "here", "offline": True}]

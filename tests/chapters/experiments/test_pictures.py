@@ -9,7 +9,8 @@ import tensorflow as tf
 from matplotlib import colors
 
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label
-from chapters.experiments import adaptation, images, pictures
+from chapters.experiments import images
+from chapters.experiments.images import adaptation, pictures
 from chapters.experiments.options import AdaptationOptions, ImageOptions
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import Episode, EpisodeSampler

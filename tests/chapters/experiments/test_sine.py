@@ -13,8 +13,9 @@ import tensorflow as tf
 from chapters.ch06_maml import networks
 from chapters.ch06_maml.losses import squared_error
 from chapters.experiments import sine
-from chapters.experiments.baselines import FineTuning
 from chapters.experiments.options import SineOptions
+from chapters.experiments.sine import fine_tuning
+from chapters.experiments.sine.fine_tuning import FineTuning
 
 PI = math.pi
 
@@ -90,8 +91,8 @@ def test_the_error_is_that_of_the_adapted_network_on_the_query_points(steps):
 
 def test_the_baselines_rate_is_the_one_with_the_smallest_validation_error(monkeypatch):
     """A rate that diverges is no candidate, though its error is not a number."""
-    monkeypatch.setattr(sine, "RATES", (0.001, 0.1, 1e6))
-    monkeypatch.setattr(sine, "VALIDATION_TASKS", 20)
+    monkeypatch.setattr(fine_tuning, "RATES", (0.001, 0.1, 1e6))
+    monkeypatch.setattr(fine_tuning, "VALIDATION_TASKS", 20)
     learner, config = small_learner()
     curves = sine.sampler(config, sine.VALIDATION, 10, 10, 20)
     sine.choose_rate(learner, curves, steps=20)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from chapters.engine.evaluation import Score
 from chapters.engine.figures import BASELINES, METHODS, WIDTH
-from chapters.experiments import sine_pictures
+from chapters.experiments.sine import pictures as sine_pictures
 from datasets.tasks.sinusoid import SineTasks
 
 

@@ -13,7 +13,8 @@ from chapters.engine.evaluation import Conditions, Evaluator
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
-from chapters.experiments import images, pictures
+from chapters.experiments import images
+from chapters.experiments.images import pictures
 from chapters.experiments.options import AdaptationOptions
 
 REGIMES = ("support", "transductive")

@@ -17,6 +17,10 @@ from chapters.engine.figures import (
     whole_numbers,
     write_values,
 )
+from chapters.engine.runs import RunFolder
+from chapters.experiments.options import SineOptions, shown_steps
+from chapters.experiments.sine.tasks import TEST, sampler
+from chapters.experiments.sine.testing import Scores
 from datasets.tasks.sinusoid import SineTasks
 
 
@@ -94,3 +98,12 @@ def learning_curve(history):
     log_scale(axis)
     legend(figure)
     return figure
+
+
+def draw(run: RunFolder, history, scores: Scores, contenders: dict, config: SineOptions) -> None:
+    """Learning curve, error against inner steps, and fits of two test curves."""
+    shown = shown_steps(config)
+    two = sampler(config, TEST, config.test_shot, 1, 2)
+    run.figure("learning_curve", learning_curve(history))
+    run.figure("error_by_steps", error_by_steps(scores))
+    run.figure("fits", fits(contenders, two, shown))

@@ -1,0 +1,83 @@
+"""A folder of the user's own as a data set: splits, and options that fit its size."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from chapters.engine.configuration import flag_of
+from chapters.engine.results import ENOUGH
+from chapters.experiments.options import Column, ImageOptions, parse_columns
+from datasets.dataset import Dataset
+from datasets.errors import DataError, tell
+from datasets.readers.folder import load_folder
+
+LEAST = 2  # classes of an own folder in each split: a task needs two
+FEW = 10  # test classes below which an interval over episodes misleads
+
+
+def load_own(config: ImageOptions) -> Dataset:
+    """A folder of the user's own; a fifth of the classes, and at least two, validate and test."""
+    classes = sum(entry.is_dir() and entry.name[0] != "." for entry in Path(config.data).iterdir())
+    share = max(0.2, LEAST / max(classes, 1))
+    if 0 < classes < 3 * LEAST:
+        raise DataError(
+            f"{config.data} has {classes} class folder(s); {3 * LEAST} are needed, {LEAST} each to "
+            "train on, to validate on and to test on."
+        )
+    return load_folder(
+        config.data,
+        kind="image",
+        seed=config.seed,
+        val_fraction=share,
+        test_fraction=share,
+        size=(config.image_size, config.image_size),
+        channels=config.channels,
+        invert=config.invert,
+    )
+
+
+def fit_options(config: ImageOptions, data: Dataset) -> ImageOptions:
+    """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20.
+
+    Pictures are not turned: what stands on its head is rarely another class.
+    """
+    fewest = int(np.bincount(data.item_class).min())
+    smallest = len(data.classes("test"))
+    columns = [
+        Column(min(column.way, smallest), min(column.shot, max(fewest - 1, 1)))
+        for column in parse_columns(config.columns)
+    ]
+    shot = min(config.shot, max(fewest - 1, 1))
+    fitted = dataclasses.replace(
+        config,
+        rotations=False,
+        way=min(config.way, len(data.classes("train"))),
+        shot=shot,
+        query=max(min(config.query, fewest - shot), 1),
+        test_query=max(min(config.test_query, fewest - max(c.shot for c in columns)), 1),
+        columns=",".join(dict.fromkeys(map(str, columns))),
+        test_episodes=max(config.test_episodes, ENOUGH),
+    )
+    _tell_of_changes(config, fitted, fewest, smallest)
+    return fitted
+
+
+def _tell_of_changes(config: ImageOptions, fitted: ImageOptions, fewest: int, classes: int) -> None:
+    """What the folder made of the options, and what its test cannot tell."""
+    changes = [
+        f"{flag_of(field.name)} {getattr(config, field.name)} becomes {getattr(fitted, field.name)}"
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != getattr(fitted, field.name)
+    ]
+    if changes:
+        tell(
+            f"{config.data} has {fewest} picture(s) in its smallest class and {classes} classes to "
+            f"test on: {', '.join(changes)}."
+        )
+    if classes < FEW:
+        tell(
+            f"The test is on {classes} classes of one split. Its interval is over episodes of "
+            "these and says nothing of other classes; repeat the run with --seed 1, 2, ... to see "
+            "how far apart splits are."
+        )

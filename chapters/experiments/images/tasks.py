@@ -1,0 +1,146 @@
+"""Few-shot tasks of images: data sets, samplers, and what a network sees of a picture."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from chapters.engine.configuration import suggest
+from chapters.engine.errors import ConfigError
+from chapters.engine.evaluation import Conditions
+from chapters.experiments.images.own_folder import fit_options, load_own
+from chapters.experiments.options import Column, ImageOptions, parse_columns
+from datasets.dataset import Dataset
+from datasets.readers.folder import read_image
+from datasets.tasks.episodes import Episode, EpisodeSampler, to_float
+
+SETS = ("omniglot", "strokes")
+# Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
+TEST_SPLIT = {"train": "test", "trainval": "test", "background": "evaluation"}
+
+
+def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
+    """The data set, and the options adapted to it when it is a folder of the user's own.
+
+    Raises:
+        ConfigError: neither a known set nor a folder.
+        DataError: data missing or broken.
+    """
+    if config.data in SETS:
+        options = {"root": config.data_root or None, "offline": config.offline}
+        return datasets.load(config.data, size=config.image_size, **options), config
+    if not Path(config.data).is_dir():
+        raise ConfigError(
+            f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
+            f"{suggest(config.data, SETS)}."
+        )
+    data = load_own(config)
+    return data, fit_options(config, data)
+
+
+def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: int = 1):
+    """Training, validation and test episodes; tests as a dict Column -> sampler.
+
+    Args:
+        data: the data set.
+        config: options of the run.
+        validation_way: classes of a validation episode, fewer when there are not as many.
+        tasks: tasks of a batch at validation and test; changes speed only.
+
+    Raises:
+        DataError: a split has too few classes or items.
+    """
+    training = EpisodeSampler(
+        data, config.train_split, config.way, config.shot, config.query,
+        tasks=config.tasks, seed=config.seed, rotations=config.rotations,
+    )  # fmt: skip
+    shown = {"rotations": config.rotations, "seed": config.seed, "tasks": tasks}
+    way = min(validation_way, available(data, "val", config.rotations))
+    columns = parse_columns(config.columns)
+    validation = EpisodeSampler(data, "val", way, columns[0].shot, config.query, **shown)
+    tests = {column: test_sampler(data, config, column, tasks) for column in columns}
+    return training, validation, tests
+
+
+def test_sampler(
+    data: Dataset, config: ImageOptions, column: Column, tasks: int = 1
+) -> EpisodeSampler:
+    """Test episodes of one column; arguments as for ``samplers``."""
+    return EpisodeSampler(
+        data, TEST_SPLIT[config.train_split], column.way, column.shot, config.test_query,
+        tasks=tasks, seed=config.seed, rotations=config.rotations,
+    )  # fmt: skip
+
+
+def under_conditions(
+    config: ImageOptions, given: Conditions
+) -> tuple[Dataset, ImageOptions, Column]:
+    """Data, options and the one column of a test that is asked for."""
+    data, config = load(config)  # with the seed of the training, which split an own folder
+    usual = parse_columns(config.columns)[0]
+    column = Column(given.way or usual.way, given.shot or usual.shot)
+    query = given.query or config.test_query
+    return data, dataclasses.replace(config, seed=given.seed, test_query=query), column
+
+
+def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
+    """One test task of the first column with at most ``query`` queries per class, to draw."""
+    way, shot = parse_columns(config.columns)[0]
+    query = min(query, config.test_query)
+    options = {"seed": config.seed, "rotations": config.rotations}
+    split = TEST_SPLIT[config.train_split]
+    return EpisodeSampler(data, split, way, shot, query, **options).episode(0)
+
+
+def item_shape(config: ImageOptions) -> tuple[int, int, int]:
+    """Height, width and channels of a picture as the network sees it."""
+    channels = 1 if config.data in SETS else config.channels
+    return config.image_size, config.image_size, channels
+
+
+def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
+    """Picture files as the network sees them: float32 [item, height, width, channel], 0 to 1.
+
+    Ink is bright where the network was trained on characters.
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    height, width, channels = item_shape(config)
+    pictures = [read_image(path, (height, width), channels, is_ink(config)) for path in paths]
+    return to_float(np.reshape(pictures, [-1, height, width, channels])).numpy()
+
+
+def is_ink(config) -> bool:
+    """Whether bright is ink: dark strokes on white were inverted when they were read."""
+    return config.data in SETS or bool(getattr(config, "invert", False))
+
+
+def class_names(data: Dataset, config: ImageOptions, task: Episode) -> list[str]:
+    """Names of the classes of the first task: of the folders, and numbers for known sets."""
+    ids = task.class_ids[0].numpy()
+    if config.data in SETS:
+        return [f"class {k}" for k in range(len(ids))]
+    return [data.class_names[k] for k in ids]  # an own folder is not turned
+
+
+def available(data: Dataset, split: str, rotations: bool) -> int:
+    """Classes of a split, turned ones counted."""
+    return len(data.classes(split)) * (4 if rotations else 1)
+
+
+def describe(data: Dataset, config: ImageOptions) -> str:
+    """What is trained on what, before it starts."""
+    kind = "generated stand-in" if data.generated else data.source
+    sizes = ", ".join(
+        f"{split} {available(data, split, config.rotations)}"
+        for split in (config.train_split, "val", TEST_SPLIT[config.train_split])
+    )
+    turned = " (each in four rotations)" if config.rotations else ""
+    return (
+        f"Data: {data.name} ({kind}); classes{turned}: {sizes}.\n"
+        f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
+        f"{config.shot}-shot, {config.query} queries per class."
+    )

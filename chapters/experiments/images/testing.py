@@ -1,0 +1,113 @@
+"""Tests of image learners: tables, rows of ``metrics.json``, and the same for the zoo."""
+
+from chapters.engine.evaluation import Conditions, Evaluator, Score
+from chapters.engine.results import Result, share
+from chapters.experiments.images.tasks import TEST_SPLIT, available, test_sampler, under_conditions
+from chapters.experiments.options import Column, ImageOptions
+from datasets.dataset import Dataset
+from datasets.tasks.episodes import EpisodeSampler
+
+REGIME = {
+    "stored": "batch norm with stored averages",
+    "support": "batch norm with the support set's statistics: honest",
+    "transductive": "batch norm with the queries' own statistics: transductive",
+}
+Scores = dict[str, dict[Column, Score]]
+
+
+def evaluate(learner, config: ImageOptions, given: Conditions) -> list[dict]:
+    """Rows of a metric learner's test, as asked: without questions as in its training script.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    given.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
+    data, config, column = under_conditions(config, given)
+    items = column.way * (column.shot + config.test_query)
+    # As in training scripts, unless that would take much memory.
+    sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
+    score = Evaluator(learner, sampler, given.episodes, given.batch_norm or "stored")()
+    return rows({"": {column: score}}, {}, data, config)
+
+
+def curve_names(config: ImageOptions, validation: Column | EpisodeSampler) -> dict[str, str]:
+    """What the two lines of a learning curve are measured on: 20-way is harder than 5-way."""
+    return {
+        "training": f"training, {_size(config)}",
+        "held_out": f"validation, unseen classes, {_size(validation)}",
+    }
+
+
+def progress_names(config: ImageOptions, validation: Column | EpisodeSampler) -> dict[str, str]:
+    """Metric -> how a line of progress calls it."""
+    return {
+        "accuracy": f"accuracy {_size(config)}",
+        "val_accuracy": f"val_accuracy {_size(validation)}",
+    }
+
+
+def _size(task: ImageOptions | Column | EpisodeSampler) -> str:
+    return f"{task.way}-way {task.shot}-shot"
+
+
+def table(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> str:
+    """The results of one batch-norm regime as text, accuracy in % with 95 % intervals.
+
+    Args:
+        scores: name -> column -> Score.
+        published: name of a paper -> column as text -> its figure in %.
+        data: what they were measured on.
+        config: options of the run.
+    """
+    columns = list(next(iter(scores.values())))
+    regime = next(iter(next(iter(scores.values())).values())).batch_norm
+    classes = available(data, TEST_SPLIT[config.train_split], config.rotations)
+    width = max(map(len, [*scores, *published])) + 2
+    head = "".join(f"{column.way}-way {column.shot}-shot".rjust(17) for column in columns)
+    lines = [
+        f"\nAccuracy in % on {classes} classes never seen "
+        f"({data.name}{', generated stand-in' if data.generated else ''}), "
+        f"{config.test_episodes} episodes, {config.test_query} queries per class,\n"
+        f"95 % interval, {REGIME[regime]}:\n",
+        " " * width + head,
+    ]
+    for name, by_column in scores.items():
+        cells = [f"{100 * s.mean:.2f} +- {100 * s.interval:.2f}" for s in by_column.values()]
+        lines.append(name.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    for paper, figures in published.items():
+        cells = [str(figures.get(str(column), "-")) for column in columns]
+        lines.append(paper.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+def rows(
+    scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions, headline=True
+) -> list[dict]:
+    """Rows of ``metrics.json``: every score with the conditions under which it was measured.
+
+    Args:
+        scores: name -> column -> Score.
+        published: name of a method -> column as text -> the paper's figure in %, where it measured
+            the same thing.
+        data: what they were measured on.
+        config: options of the run.
+        headline: whether the first column stands for its method.
+    """
+    first = next(iter(next(iter(scores.values()))))
+    return [
+        Result(
+            method=name,
+            measure=share("accuracy", f"{column.way}-way {column.shot}-shot"),
+            data=data.name,
+            generated=data.generated,
+            split=TEST_SPLIT[config.train_split],
+            way=column.way,
+            shot=column.shot,
+            query=config.test_query,
+            published=published.get(name, {}).get(str(column)),
+            headline=headline and column == first,
+            **score._asdict(),
+        ).row()
+        for name, by_column in scores.items()
+        for column, score in by_column.items()
+    ]
