@@ -166,6 +166,60 @@ def test_every_shared_file_has_its_tests(folder):
         assert names & tests, f"{path.relative_to(ROOT)} has none of {', '.join(sorted(names))}"
 
 
+def tapes_in_steps(tree: ast.Module) -> list[str]:
+    """Training steps that open a tape: functions named ``train_step``, or ending in ``_step``."""
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and node.name.endswith("_step")
+        and node.name != "inner_step"
+        and any(isinstance(n, ast.Attribute) and n.attr == "GradientTape" for n in ast.walk(node))
+    ]
+
+
+def files_from(script: Path, jumps: int) -> set[Path]:
+    """Files of its own chapter that a reader of a script reaches with so many jumps."""
+    reached = {script}
+    for _ in range(jumps):
+        for path in list(reached):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            named = (name for name, _ in imports(tree, module_of(path)))
+            files = {ROOT / f"{name.replace('.', '/')}.py" for name in named}
+            reached |= {file for file in files if file.parent == script.parent and file.exists()}
+    return reached
+
+
+SCRIPTS = sorted(
+    p for chapter in CHAPTERS for p in chapter.glob("train*.py") if "main(" in p.read_text()
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=module_of)
+def test_the_outer_tape_is_in_the_chapter_at_most_two_files_away(script):
+    near = files_from(script, jumps=2)
+    assert any(tapes_in_steps(ast.parse(path.read_text(encoding="utf-8"))) for path in near)
+
+
+def test_the_engine_opens_no_tape():
+    for path in (ROOT / "chapters/engine").rglob("*.py"):
+        assert "GradientTape" not in path.read_text(encoding="utf-8"), f"{path.name} has a tape"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def train_step():\n    def gradient():\n        with tf.GradientTape() as t: ...", True),
+        ("def sequence_step():\n    with tf.GradientTape() as t: ...", True),
+        ("def inner_step():\n    with tf.GradientTape() as t: ...", False),
+        ("def train_step():\n    return mean_gradient(loss)", False),
+        ("def attack():\n    with tf.GradientTape() as t: ...", False),
+    ],
+)
+def test_tapes_of_steps_are_told_from_others(source, found):
+    assert bool(tapes_in_steps(ast.parse(source))) == found
+
+
 def public_without_docstring(tree: ast.Module):
     """Yield the name of every public module, class, function and method that says nothing."""
     if not ast.get_docstring(tree) and tree.body:
