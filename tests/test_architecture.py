@@ -4,6 +4,8 @@ datasets  <-  chapters/engine  <-  chapters/experiments  <-  chapters/chNN_*  <-
 """
 
 import ast
+import dataclasses
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -328,3 +330,22 @@ def test_no_file_names_a_path_of_some_machine():
 )
 def test_machine_paths_are_told_from_others(line, found):
     assert bool(MACHINE_PATH.search(line)) == found
+
+
+def redefined(config):
+    """Yield options that a class and a base of it both define, with what they allow in each."""
+    classes = [c for c in config.__mro__ if dataclasses.is_dataclass(c)]
+    for number, one in enumerate(classes):
+        for name in vars(one)["__annotations__"]:
+            for base in classes[number + 1 :]:
+                if name in vars(base)["__annotations__"]:
+                    fields = (c.__dataclass_fields__[name].metadata for c in (one, base))
+                    yield name, [{k: v for k, v in f.items() if k != "help"} for f in fields]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)
+def test_what_an_option_allows_is_said_once(chapter):
+    scripts = importlib.import_module(f"chapters.{chapter.name}.presets").SCRIPTS
+    for script in scripts.values():
+        for name, (ours, theirs) in redefined(script.config):
+            assert ours == theirs, f"{script.config.__name__}.{name}; use configuration.changed"

@@ -10,7 +10,7 @@ share their weights by being the same network. Encoders for pictures and sounds 
 import keras
 import tensorflow as tf
 
-from chapters.engine.layers import embed_items, embed_tasks
+from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
 from chapters.engine.learner import FewShotLearner
 
 FLOOR = 1e-7  # below it a squared distance counts as zero
@@ -109,8 +109,7 @@ class NearestNeighbour(FewShotLearner):
     @property
     def item_shape(self):
         """Shape of one item; None for an encoder that takes any."""
-        shape = getattr(self.encoder, "input_shape", None)
-        return shape and tuple(shape[1:])
+        return item_shape_of(self.encoder)
 
     @property
     def encoder(self):

@@ -15,7 +15,7 @@ from keras import layers
 
 from chapters.ch03_prototypical import models
 from chapters.engine import script, timing
-from chapters.engine.configuration import Parser, whole, within
+from chapters.engine.configuration import Parser
 from chapters.engine.update import apply_gradients
 
 WAY, SHOT, QUERY, SIZE, CHANNELS, BLOCKS = 60, 5, 5, 28, 64, 4
@@ -24,12 +24,7 @@ WAY, SHOT, QUERY, SIZE, CHANNELS, BLOCKS = 60, 5, 5, 28, 64, 4
 def main(argv: list[str] | None = None) -> None:
     """Print the table."""
     parser = Parser(description="Step time against the matrix-product bound.")
-    parser.add_argument(
-        "--repeats",
-        type=within(whole, 1, 10_000),
-        default=15,
-        help="timed steps of each (default: 15)",
-    )
+    timing.add_repeats(parser, default=15)
     repeats = parser.parse_args(argv).repeats
     print(f"Device: {script.prepare(seed=0)}. {WAY}-way {SHOT}-shot, {QUERY} queries per class.")
     seconds = timing.time_in_turns(

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.engine.layers import BatchNormalization, embed_items, embed_tasks
+from chapters.engine.layers import BatchNormalization, embed_items, embed_tasks, item_shape_of
 from chapters.engine.learner import FewShotLearner
 
 
@@ -125,8 +125,7 @@ class PrototypicalNetwork(FewShotLearner):
     @property
     def item_shape(self):
         """Shape of one item; None for an encoder that takes any."""
-        shape = getattr(self.encoder, "input_shape", None)
-        return shape and tuple(shape[1:])
+        return item_shape_of(self.encoder)
 
     def call(self, inputs, training=False):
         """Logits of the queries; one encoder and one pass for support and query (E3.6)."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import CLASSES, UNITS, ImageOptions, parse_columns
+from chapters.engine.configuration import Model, Script, changed, option
+from chapters.experiments.options import UNITS, ImageOptions
 
 # Snell et al. (2017), table 1; trained 60-way with the shot of the test.
 PUBLISHED = {"5w1s": 98.8, "5w5s": 99.7, "20w1s": 96.0, "20w5s": 98.9}
@@ -13,11 +13,9 @@ PUBLISHED = {"5w1s": 98.8, "5w5s": 99.7, "20w1s": 96.0, "20w5s": 98.9}
 class TrainConfig(ImageOptions):
     """Options of ``chapters.ch03_prototypical.train``."""
 
-    way: int = option(60, "classes per training episode", minimum=2, maximum=CLASSES)
-    steps: int = option(16000, "training steps", minimum=1)
-    columns: str = option(
-        "5w1s,5w5s,20w1s,20w5s", "tests, as <way>w<shot>s with commas between", check=parse_columns
-    )
+    way: int = changed(ImageOptions, "way", 60)
+    steps: int = changed(ImageOptions, "steps", 16000)
+    columns: str = changed(ImageOptions, "columns", "5w1s,5w5s,20w1s,20w5s")
     distance: str = option("euclidean", "distance to a prototype", choices=("euclidean", "cosine"))
     h_dim: int = option(64, "channels of the first three convolutions", minimum=1, maximum=UNITS)
     z_dim: int = option(64, "channels of the last convolution", minimum=1, maximum=UNITS)

@@ -20,7 +20,7 @@ from chapters.ch05_memory.presets import SCRIPTS, NTMConfig
 from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import script, timing
 from chapters.engine.apart import Apart, shown
-from chapters.engine.configuration import Parser, build, whole, within
+from chapters.engine.configuration import Parser, build
 
 OURS = "ours: loop, XLA"
 PEER = "chapters.ch05_memory.peers:torch_copy_step"
@@ -30,12 +30,7 @@ CALLS = 20  # in a row, of which the median counts
 def main(argv: list[str] | None = None) -> None:
     """Print a table for each batch size and length."""
     parser = Parser(description="The copy model's training step, in several ways.")
-    parser.add_argument(
-        "--repeats",
-        type=within(whole, 1, 10_000),
-        default=20,
-        help="timed calls of each (default: 20)",
-    )
+    timing.add_repeats(parser, default=20)
     parser.add_argument(
         "--unrolled-xla", action="store_true", help="also unrolled under XLA; compiles for minutes"
     )

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, option
-from chapters.experiments.options import counts
+from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.experiments.options import ONE_DEVICE, counts
 
 # Santoro et al. (2016), table 1 (one-hot labels) and 2 (strings): % right at a presentation.
 PUBLISHED = {
@@ -164,16 +164,20 @@ class MANNConfig(MemoryConfig):
     )
     rotations: bool = option(True, "count every class four times, turned by quarter turns")
     train_split: str = option("trainval", "classes to learn from", choices=("train", "trainval"))
-    rnn_size: int = option(200, "units of the controller, or of the LSTM", minimum=1, maximum=4096)
-    memory_vector_dim: int = option(40, "width of a slot", minimum=1, maximum=4096)
+    rnn_size: int = changed(
+        MemoryConfig, "rnn_size", 200, "units of the controller, or of the LSTM"
+    )
+    memory_vector_dim: int = changed(MemoryConfig, "memory_vector_dim", 40)
     head_num: int = option(4, "read heads, and as many write heads", minimum=1, maximum=64)
     gamma: float = option(0.95, "share of the usage that a step keeps", minimum=0.0, maximum=1.0)
-    batch: int = option(16, "episodes per step", minimum=1, maximum=10_000)
-    learning_rate: float = option(3e-3, "learning rate at the start", minimum=0.0)
-    clip: float = option(10.0, "largest norm of the gradient; 0 does not clip", minimum=0.0)
-    steps: int = option(24000, "training steps", minimum=1)
-    steps_per_epoch: int = option(500, "steps between validations", minimum=1)
-    steps_per_call: int = option(50, "steps in one graph call; changes speed only", minimum=1)
+    batch: int = changed(MemoryConfig, "batch", 16, "episodes per step")
+    learning_rate: float = changed(MemoryConfig, "learning_rate", 3e-3)
+    clip: float = changed(MemoryConfig, "clip", 10.0)
+    steps: int = changed(MemoryConfig, "steps", 24000)
+    steps_per_epoch: int = changed(
+        MemoryConfig, "steps_per_epoch", 500, "steps between validations"
+    )
+    steps_per_call: int = changed(MemoryConfig, "steps_per_call", 50)
     validation_episodes: int = option(160, "episodes of a validation", minimum=1, maximum=10**7)
     test_episodes: int = option(1000, "episodes of the test", minimum=2, maximum=10**7)
 
@@ -200,8 +204,6 @@ MANN = {
     "strings": {"labels": "string", "steps": 12000},
     "strings_15": {"labels": "string", "way": 15, "length": 100, "steps": 12000},
 }
-
-ONE_DEVICE = {"strategy": "whose steps are one compiled program for one device"}
 
 SCRIPTS = {
     "train_ntm": Script(

@@ -38,12 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     """Print both tables."""
     parser = Parser(description="MAML's steps beside those of other libraries.")
     parser.add_argument("--only", choices=("sine", "images"), help="one of the two experiments")
-    parser.add_argument(
-        "--repeats",
-        type=within(whole, 1, 10_000),
-        default=10,
-        help="timed calls of each (default: 10)",
-    )
+    timing.add_repeats(parser, default=10)
     parser.add_argument(
         "--query", type=within(whole, 1, 100), default=15, help="queries per class (default: 15)"
     )

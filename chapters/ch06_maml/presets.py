@@ -3,10 +3,11 @@
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, number, option, shorten
+from chapters.engine.configuration import Model, RunConfig, Script, changed, number, option, shorten
 from chapters.engine.errors import ConfigError
 from chapters.experiments.options import (
     EPISODES,
+    ONE_DEVICE,
     UNITS,
     AdaptationOptions,
     SineOptions,
@@ -158,19 +159,10 @@ class ToyConfig(ToyOptions):
     """Options of ``chapters.ch06_maml.train_toy``."""
 
     method: str = option("maml", "learner", choices=("maml", "adml"))
-    epsilon: float = option(
-        0.2,
-        "adml: largest change of an input",
-        minimum=0.0,
-        maximum=1.0,
-        only=("method", "adml"),
+    epsilon: float = changed(
+        OmniglotConfig, "epsilon", 0.2, "adml: largest change of an input in training"
     )
-    pairing: str = option(
-        "crossed",
-        "adml: which weights meet which queries; crossed as the paper, parallel as the book",
-        choices=("crossed", "parallel"),
-        only=("method", "adml"),
-    )
+    pairing: str = changed(OmniglotConfig, "pairing", "crossed")
 
 
 TOY = {
@@ -226,7 +218,7 @@ SCRIPTS = {
         "The book's toy problem of sections 6.5 and 6.7, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without=ONE_DEVICE,
     ),
     "train_sine": Script(
         "MAML and CAML on sine curves: fit a curve from a few points after a few steps.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chapters.engine.configuration import Model, Script, option
 from chapters.experiments.options import (
     ITEMS,
+    ONE_DEVICE,
     STEPS,
     AdaptationOptions,
     SineOptions,
@@ -201,7 +202,7 @@ SCRIPTS = {
         "The book's toy problem of section 7.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without=ONE_DEVICE,
     ),
     "train_sine": Script(
         "Meta-SGD and Reptile on sine curves: fit a curve from a few points after a few steps.",

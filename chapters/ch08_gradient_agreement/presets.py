@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import TASKS, AdaptationOptions, SineOptions, ToyOptions
+from chapters.experiments.options import (
+    ONE_DEVICE,
+    TASKS,
+    AdaptationOptions,
+    SineOptions,
+    ToyOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ SCRIPTS = {
         "The book's toy problem of section 8.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without=ONE_DEVICE,
     ),
     "train_sine": Script(
         "MAML and Reptile with gradient agreement on sine curves, with outlier tasks or without.",

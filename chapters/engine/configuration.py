@@ -69,6 +69,21 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def changed(options: type, name: str, default, help: str = ""):
+    """A field of a base class with another default, and other words where they are needed.
+
+    Args:
+        options: the configuration that defines it.
+        name: of the option.
+        default: the new one.
+        help: one line; as it was when empty.
+    """
+    metadata = dict(options.__dataclass_fields__[name].metadata)
+    return dataclasses.field(
+        default=default, metadata={**metadata, "help": help or metadata["help"]}
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Options that every script has."""

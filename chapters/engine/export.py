@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from chapters.engine import files
 from chapters.engine.errors import RunError
+from chapters.engine.layers import finite_items
 
 TOLERANCE = 1e-5  # largest accepted difference from Python
 
@@ -43,8 +44,8 @@ def adapt_and_predict(learner, strict: bool = False) -> Callable:
         prediction = learner(batch, training=False)[0]  # [query, way] or [query, out]
         answers = learner.answer(prediction, task.get("support_y"))
         others = [x for name, x in task.items() if name != "query_x" and x.dtype.is_floating]
-        usable &= tf.reduce_all([tf.reduce_all(_finite(x)) for x in others])
-        keep = _finite(task["query_x"]) & usable  # [query]
+        usable &= tf.reduce_all([tf.reduce_all(finite_items(x)) for x in others])
+        keep = finite_items(task["query_x"]) & usable  # [query]
         return {name: tf.where(keep[:, None], x, np.nan) for name, x in answers.items()}
 
     return serve
@@ -63,11 +64,6 @@ def _checked_support(learner, task):
     usable = tf.reduce_all(tf.equal(inside, support_y))
     wrong = "support_y has labels that are not 0 to way - 1"
     return inside, usable & fits, [*checks, tf.debugging.Assert(usable, [wrong])]
-
-
-def _finite(x):
-    """Which items are all finite: [item, ...] -> [item]; by operators that every format has."""
-    return tf.reduce_all(tf.abs(x) <= x.dtype.max, axis=list(range(1, len(x.shape))))
 
 
 def first_task(inputs: dict) -> dict:

@@ -44,15 +44,25 @@ class BatchNormalization(keras.layers.BatchNormalization):
         average.assign(average * self.momentum + tf.stop_gradient(value) * (1 - self.momentum))
 
 
+def finite_items(x):
+    """Which items are all finite: [item, ...] -> [item]; by operators that every format has."""
+    return tf.reduce_all(tf.abs(x) <= x.dtype.max, axis=list(range(1, len(x.shape))))
+
+
+def item_shape_of(encoder) -> tuple[int, ...] | None:
+    """Shape of one item of an encoder; None for one that takes any."""
+    shape = getattr(encoder, "input_shape", None)
+    return shape and tuple(shape[1:])
+
+
 def embed_items(encoder, x):
     """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim].
 
     An item that is not finite has an embedding of NaN: rectifiers and pooling would hide it.
     """
     x = tf.cast(x, encoder.compute_dtype)
-    finite = tf.reduce_all(tf.abs(x) <= x.dtype.max, axis=list(range(1, len(x.shape))))  # [item]
     z = _in_batches(encoder, x)
-    return tf.where(finite[:, None], z, tf.constant(float("nan"), z.dtype))
+    return tf.where(finite_items(x)[:, None], z, tf.constant(float("nan"), z.dtype))
 
 
 def _in_batches(encoder, x):

@@ -6,7 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.configuration import whole, within
+
 MATRIX = 2048
+
+
+def add_repeats(parser, default: int) -> None:
+    """The option ``--repeats`` of a benchmark."""
+    text = f"timed calls of each (default: {default})"
+    parser.add_argument("--repeats", type=within(whole, 1, 10_000), default=default, help=text)
 
 
 def time_in_turns(

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chapters.engine.configuration import RunConfig, option, shorten
+from chapters.engine.configuration import RunConfig, changed, option, shorten
 from chapters.engine.errors import ConfigError
 
 CLASSES, ITEMS, TASKS = 10_000, 10_000, 10_000  # most ways, shots or queries, tasks of a batch
 EPISODES = 10**7
+# Why ``--strategy`` does not apply to scripts of small networks.
+ONE_DEVICE = {"strategy": "whose steps are one compiled program for one device"}
 UNITS, STEPS = 4096, 1000  # most units of a layer, inner steps (a graph has a copy of each)
 
 
@@ -168,12 +170,12 @@ class ToyOptions(InnerLoopOptions):
     )
     shot: int = option(10, "support points (num_samples)", minimum=1, maximum=ITEMS)
     query: int = option(10, "query points", minimum=1, maximum=ITEMS)
-    tasks: int = option(10, "tasks per outer step (num_tasks)", minimum=1, maximum=TASKS)
-    inner_rate: float = option(1.0, "inner learning rate alpha", minimum=0.0)
-    learning_rate: float = option(0.01, "outer learning rate beta", minimum=0.0)
+    tasks: int = changed(InnerLoopOptions, "tasks", 10, "tasks per outer step (num_tasks)")
+    inner_rate: float = changed(InnerLoopOptions, "inner_rate", 1.0)
+    learning_rate: float = changed(InnerLoopOptions, "learning_rate", 0.01)
     steps: int = option(10000, "outer steps (epochs)", minimum=1)
     steps_per_epoch: int = option(1000, "outer steps between printed lines", minimum=1)
-    test_steps: int = option(1, "inner steps at test", minimum=0, maximum=STEPS)
+    test_steps: int = changed(InnerLoopOptions, "test_steps", 1)
     test_tasks: int = option(1000, "tasks of the test", minimum=2, maximum=EPISODES)
     shown_steps: str = option(
         "0,1,5,10", "inner steps after which the loss is reported", check=numbers
@@ -196,11 +198,14 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
         "set's; tests report both",
         choices=("transductive", "support"),
     )
-    tasks: int = option(8, "tasks per outer step", minimum=1, maximum=TASKS)
-    inner_rate: float = option(0.4, "inner learning rate alpha", minimum=0.0)
-    test_steps: int = option(3, "inner steps at test", minimum=0, maximum=STEPS)
-    columns: str = option(
-        "5w1s,5w5s", "tests, as <way>w<shot>s; the way is that of the training", check=parse_columns
+    tasks: int = changed(InnerLoopOptions, "tasks", 8)
+    inner_rate: float = changed(InnerLoopOptions, "inner_rate", 0.4)
+    test_steps: int = changed(InnerLoopOptions, "test_steps", 3)
+    columns: str = changed(
+        ImageOptions,
+        "columns",
+        "5w1s,5w5s",
+        "tests, as <way>w<shot>s; the way is that of the training",
     )
 
 

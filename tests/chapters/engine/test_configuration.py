@@ -9,7 +9,7 @@ import pytest
 
 from chapters.__main__ import scripts, tools
 from chapters.engine import configuration
-from chapters.engine.configuration import RunConfig, Script, build, option, parse
+from chapters.engine.configuration import RunConfig, Script, build, changed, option, parse
 from chapters.engine.errors import ConfigError
 
 
@@ -118,3 +118,15 @@ def test_listing_all_scripts_and_presets_imports_no_tensorflow():
     assert sum(line.startswith("python -m chapters.ch") for line in lines) == len(ALL) + len(
         dict(tools())
     )
+
+
+def test_an_option_of_a_base_class_changes_its_default_and_words_alone():
+    @dataclass(frozen=True)
+    class Longer(RunConfig):
+        seed: int = changed(RunConfig, "seed", 7)
+        export: str = changed(RunConfig, "export", "", "where to")
+
+    field, before = (c.__dataclass_fields__["seed"] for c in (Longer, RunConfig))
+    assert (field.default, before.default) == (7, 0)
+    assert dict(field.metadata) == dict(before.metadata)
+    assert Longer.__dataclass_fields__["export"].metadata["help"] == "where to"
