@@ -336,9 +336,9 @@ def redefined(config):
     """Yield options that a class and a base of it both define, with what they allow in each."""
     classes = [c for c in config.__mro__ if dataclasses.is_dataclass(c)]
     for number, one in enumerate(classes):
-        for name in vars(one)["__annotations__"]:
+        for name in vars(one).get("__annotations__", ()):
             for base in classes[number + 1 :]:
-                if name in vars(base)["__annotations__"]:
+                if name in vars(base).get("__annotations__", ()):
                     fields = (c.__dataclass_fields__[name].metadata for c in (one, base))
                     yield name, [{k: v for k, v in f.items() if k != "help"} for f in fields]
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from chapters.ch03_prototypical import models
 from chapters.engine.errors import RunError
 from chapters.engine.export import TOLERANCE, adapt_and_predict, export
-from chapters.engine.functional import add_scaled, call_with_weights, values
+from chapters.engine.functional import add_scaled, as_tensors, call_with_weights
 from chapters.engine.learner import FewShotLearner
 from chapters.engine.script import FILE_ERRORS
 
@@ -111,7 +111,7 @@ class OneStep(FewShotLearner):
 
     def call(self, inputs, training=False):
         """Logits [task, query, way] of the first task."""
-        weights = values(self.net.trainable_variables)
+        weights = as_tensors(self.net.trainable_variables)
         with tf.GradientTape() as tape:
             tape.watch(weights)
             logits = call_with_weights(self.net, weights, inputs["support_x"][0])

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.engine.evaluation import Evaluator
-from chapters.engine.functional import values
+from chapters.engine.functional import as_tensors
 from chapters.engine.layers import BatchNormalization, embed_tasks
 
 
@@ -79,7 +79,7 @@ def test_gradient_of_a_gradient_equals_keras():
 
 def test_a_frozen_layer_uses_and_keeps_its_averages():
     ours, theirs = layers_alike(trainable=False)
-    before = values(ours.variables)
+    before = as_tensors(ours.variables)
     x = images()
     np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-5)
     for variable, kept in zip(ours.variables, before, strict=True):
@@ -123,7 +123,7 @@ def task_batch(tasks=3, items=4):
 @pytest.mark.parametrize("graph", [True, False])
 def test_in_training_each_task_is_embedded_as_if_alone(graph):
     net, x = encoder(), task_batch()
-    start = values(net.non_trainable_variables)
+    start = as_tensors(net.non_trainable_variables)
     alone, updates = [], []
     for number in range(3):
         z, updated = net.stateless_call(net.trainable_variables, start, x[number], training=True)
@@ -177,7 +177,7 @@ def test_gradients_reach_every_weight_through_the_tasks():
 
 def test_at_inference_items_are_folded_and_keep_their_places():
     net, x = encoder(), task_batch()
-    before = values(net.variables)
+    before = as_tensors(net.variables)
     z = embed_tasks(net, x, False)
     assert z.shape == (3, 4, 36)
     for task in range(3):
@@ -212,7 +212,7 @@ class OneBatch:
 def test_transductive_evaluation_keeps_tasks_apart_and_averages_untouched():
     learner = Embedder()
     learner(task_batch())
-    before = values(learner.variables)
+    before = as_tensors(learner.variables)
     measured = []
 
     def first_of_each_task(_, z):
