@@ -1,4 +1,4 @@
-"""Probabilities of queries from the logits of a learner, for any number of queries."""
+"""What a learner answers to any number of queries."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def classify(learner, support_x, support_y, query_x) -> np.ndarray:
     """Probabilities [query, way] of one task, over the classes that the support set shows.
 
     Args:
-        learner: few-shot classifier with logits [task, query, way].
+        learner: ``FewShotLearner`` of classes; its ``answer`` says what its predictions mean.
         support_x: items [support, ...] as the network sees them.
         support_y: labels [support], 0 to way - 1, each at least once.
         query_x: items [query, ...].
@@ -19,8 +19,7 @@ def classify(learner, support_x, support_y, query_x) -> np.ndarray:
     for start in range(0, len(query_x), AT_ONCE):
         task = {"support_x": support_x, "support_y": support_y}
         task["query_x"] = query_x[start : start + AT_ONCE]
-        logits = learner({name: x[None] for name, x in task.items()}, training=False)[0]
-        logits = np.asarray(logits, np.float64)[:, :way]  # outputs of absent classes mean nothing
-        e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        parts.append(e / e.sum(axis=-1, keepdims=True))
+        prediction = learner({name: x[None] for name, x in task.items()}, training=False)[0]
+        answer = learner.answer(prediction, np.asarray(support_y))
+        parts.append(np.asarray(answer["probabilities"])[:, :way])  # of absent classes: nothing
     return np.concatenate(parts)
