@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo.__main__
+from chapters import over_splits
 from chapters.engine import configuration
 from datasets import __main__ as datasets_main
 
@@ -79,6 +80,9 @@ def wrong_command(command: str) -> str:
     try:
         if module in PARSERS:
             PARSERS[module]().parse_args(words)
+        elif module == "chapters.over_splits":
+            options, rest = over_splits._parse(words)
+            configuration.parse(over_splits._script(options.script), rest)
         elif module.startswith("chapters.") and words:
             package, _, script = module.rpartition(".")
             scripts = importlib.import_module(f"{package}.presets").SCRIPTS

@@ -60,13 +60,15 @@ def predict(model, support, query, plot="", invert=False) -> list[dict]:
     return prediction.predict(model, support, query, plot, invert)
 
 
-def export(model, format: str, folder) -> str:
+def export(model, format: str, folder, data: str = "") -> str:
     """Write a model that adapts and predicts without this package: see ``zoo.exports.exporting``.
 
     Args:
         model: a name or what ``load`` gave.
         format: a key of ``zoo.exports.formats.FORMATS``.
         folder: new or empty.
+        data: folder that a model of one's own was trained on; the file is then tried on its
+            pictures too.
 
     Returns:
         What was written and how far it is from Python, in a sentence.
@@ -76,7 +78,8 @@ def export(model, format: str, folder) -> str:
     formats.find(format)  # before anything is loaded
     from zoo.exports import exporting
 
-    return exporting.export(load(model) if isinstance(model, str) else model, format, folder)
+    loaded = load(model) if isinstance(model, str) else model
+    return exporting.export(loaded.on(data) if data else loaded, format, folder)
 
 
 def publish(run, name: str, anyway: bool = False):

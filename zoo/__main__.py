@@ -91,6 +91,8 @@ def _parser() -> Parser:
     exported = command(_export, "write a model that adapts and predicts without Python", model)
     exported.add_argument("--format", required=True, help="savedmodel, onnx or litert")
     exported.add_argument("--to", required=True, metavar="DIR", help="new or empty folder")
+    own = "folder that a model of yours was trained on: the file is tried on its pictures too"
+    exported.add_argument("--data", default="", help=own)
 
     run = ("folder", "folder of a finished run")
     kept = command(_publish, "keep the weights of a run in zoo/weights, with a card", run, model)
@@ -149,7 +151,7 @@ def _predict(options) -> None:
 
 
 def _export(options) -> None:
-    print(zoo.export(options.name, options.format, options.to))
+    print(zoo.export(options.name, options.format, options.to, options.data))
 
 
 def _publish(options) -> None:

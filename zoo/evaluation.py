@@ -1,7 +1,5 @@
 """Measuring a published model again, on its own data, with the protocol of its card or another."""
 
-import dataclasses
-
 from chapters.engine.evaluation import Conditions
 from zoo import catalogue, loading
 from zoo.errors import ZooError
@@ -30,20 +28,6 @@ def evaluate(model: str | Loaded, given: Conditions = DEFAULT, data: str = "") -
     evaluator = catalogue.find(loaded.name).model.evaluate
     if not evaluator:
         raise ZooError(f"{loaded.name} has no evaluation of its own; see its chapter's README.")
-    config = _where(loaded, data)
-    rows = loading.function(evaluator)(loaded.learner, config, given)
+    loaded = loaded.on(data)
+    rows = loading.function(evaluator)(loaded.learner, loaded.config, given)
     return [{**row, "method": loaded.name} for row in rows]
-
-
-def _where(loaded: Loaded, data: str):
-    """The options of the training, with the folder of data where it lies on this machine."""
-    trained_on = getattr(loaded.config, "data", "")
-    own = trained_on.endswith("/")
-    if own and not data:
-        raise ZooError(f"{loaded.name} was trained on a folder {trained_on}; give it with --data.")
-    if data and not own:
-        raise ZooError(
-            f"{loaded.name} is tested on {trained_on or 'curves'}; --data is for models trained "
-            "on a folder of your own."
-        )
-    return dataclasses.replace(loaded.config, data=data) if own else loaded.config

@@ -40,6 +40,28 @@ class Loaded(NamedTuple):
     read: Callable[[Iterable[str | Path]], np.ndarray] | None  # files -> float32 [item, ...]
     picture: str = ""  # a chapter's own, see ``configuration.Model``
 
+    def on(self, data: str) -> "Loaded":
+        """The same model, with the folder of data where it lies on this machine.
+
+        Raises:
+            ZooError: it is missing for a model that was trained on a folder of the user's own, or
+                given for another.
+        """
+        trained_on = getattr(self.config, "data", "")
+        own = trained_on.endswith("/")
+        if own and not data:
+            raise ZooError(
+                f"{self.name} was trained on a folder {trained_on}; give it with --data."
+            )
+        if data and not own:
+            raise ZooError(
+                f"{self.name} is tested on {trained_on or 'curves'}; --data is for models trained "
+                "on a folder of your own."
+            )
+        if not own:
+            return self
+        return self._replace(config=dataclasses.replace(self.config, data=str(Path(data))))
+
     def draw(self, width: float):
         """A figure of what it does, at most ``width`` inches wide; None where there is none."""
         if self.picture:

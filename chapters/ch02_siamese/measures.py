@@ -8,9 +8,10 @@ let both kinds count the same, as in the book's sets of as many of each.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
+
+from chapters.engine.evaluation import interval95_of_runs
 
 
 def compute_accuracy(genuine, distance, threshold: float = 0.5, weight=None) -> float:
@@ -143,12 +144,8 @@ def summarise(values) -> Summary:
     """
     values = np.asarray(values, np.float64)
     values = values[~np.isnan(values)]
-    if len(values) < 2:
-        return Summary(float(values.mean()) if len(values) else float("nan"), 0.0, len(values))
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return Summary(
-        float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * error), len(values)
-    )
+    mean = float(values.mean()) if len(values) else float("nan")
+    return Summary(mean, interval95_of_runs(values), len(values))
 
 
 def _vectors(genuine, distance):

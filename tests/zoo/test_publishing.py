@@ -9,8 +9,9 @@ import zoo
 from chapters.engine import files
 from chapters.engine.errors import RunError
 from chapters.engine.results import Result, share
-from tests.zoo.conftest import draw
+from tests.zoo.conftest import PUBLISHED, draw
 from zoo.errors import ZooError
+from zoo.kinds import labelled
 from zoo.records import cards, results, store
 
 
@@ -144,3 +145,17 @@ def test_a_model_must_be_above_its_baselines_outside_the_intervals(changes, doub
     error = {**ROW, "better": "smaller", "mean": -0.9}
     turned = {**error, **changes, "mean": -changes["mean"]}
     assert len(cards.doubts("ours", [error, turned])) == doubts  # smaller is better
+
+
+def test_a_model_of_ones_own_is_exported_on_ones_own_pictures(
+    own_zoo, finished_run, leaves, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(labelled, "WAYS", (2, 3))
+    zoo.publish(finished_run, "leaves", anyway=True)
+    said = zoo.export("leaves", "savedmodel", tmp_path / "model", data=f"{leaves}/")
+    assert "4 tasks (random, leaves)" in said
+    assert "2 tasks (random)" in zoo.export("leaves", "savedmodel", tmp_path / "other")
+    with pytest.raises(ZooError, match="tested on omniglot; --data is for models trained"):
+        monkeypatch.setattr(store, "FOLDER", PUBLISHED)
+        name = "prototypical-omniglot-1shot"
+        zoo.export(name, "savedmodel", tmp_path / "third", data=str(leaves))

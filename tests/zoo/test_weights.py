@@ -54,3 +54,11 @@ def test_a_siamese_network_is_the_one_that_identify_loads(name):
     assert learner.sharpness == loaded.learner.sharpness
     np.testing.assert_allclose(learner.embed(x), loaded.learner.embed(x), atol=1e-5)
     assert tf.reduce_max(tf.abs(loaded.learner.embed(x))) <= 1.0
+
+
+@pytest.mark.parametrize("name", ["prototypical-omniglot-1shot", "maml-omniglot-5way"])
+def test_exports_are_tried_on_answers_that_are_far_from_0_and_1(name):
+    loaded = zoo.load(name)
+    for task in loaded.kind.random_tasks(loaded)[:3]:
+        found = classify(loaded.learner, *(task[x] for x in ("support_x", "support_y", "query_x")))
+        assert np.any(found.max(axis=1) < 0.99)

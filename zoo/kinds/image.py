@@ -1,7 +1,11 @@
 """Pictures: characters, or a folder of the user's own."""
 
+from pathlib import Path
+
+import datasets
 from chapters.experiments import images
 from chapters.experiments.images import pictures
+from chapters.experiments.images.own_folder import load_own
 from zoo.kinds.labelled import Labelled
 
 
@@ -18,6 +22,12 @@ class Image(Labelled):
     def options(self, loaded):
         """The network's size."""
         return {"size": loaded.item_shape[0]}
+
+    def _data(self, loaded):
+        """Also a folder of the user's own, where it lies on this machine."""
+        name = loaded.config.data
+        own = name and name not in datasets.LOADERS and not name.endswith("/")
+        return load_own(loaded.config) if own and Path(name).is_dir() else super()._data(loaded)
 
     def preprocessing(self, loaded):
         """Orientation, ground, colours, size, and which end is ink."""

@@ -41,17 +41,22 @@ class Labelled(Kind):
 
     def random_tasks(self, loaded):
         """A task for each way that the model allows: every class is a pattern of blocks, its items
-        are noisy copies.
+        are noisy copies, and one query lies between two classes.
         """
         rng = np.random.default_rng(0)
-        return [self._random_task(rng, way, loaded.item_shape) for way in _ways(loaded)]
+        return [self._random_task(rng, way, loaded) for way in _ways(loaded)]
 
-    def _random_task(self, rng, way: int, shape) -> Task:
+    def _random_task(self, rng, way: int, loaded) -> Task:
         support_y = rng.permutation(np.repeat(np.arange(way, dtype=np.int32), _shot(way)))
-        patterns = self.scale * _blocks(rng, way, shape)
+        patterns = self.scale * _blocks(rng, way, loaded.item_shape)
         query_y = rng.integers(0, way, 1 + way % 5)
         task = {"support_x": _noisy(rng, patterns[support_y]), "support_y": support_y}
-        return {**task, "query_x": _noisy(rng, patterns[query_y])}
+        query_x = _noisy(rng, patterns[query_y])
+        between = _noisy(rng, _between(*patterns[:2]))
+        # The most doubtful of them too: answers near 0 and 1 hide differences of logits.
+        chances = classify(loaded.learner, **task, query_x=between).max(axis=1)
+        doubtful = between[[chances.argmin()]]
+        return {**task, "query_x": np.concatenate([query_x, doubtful])}
 
     def real_tasks(self, loaded):
         """A task for each way of the set that the model knows, or of its stand-in."""
@@ -60,7 +65,13 @@ class Labelled(Kind):
             return {}
         data = dataclasses.replace(data, splits={"all": np.arange(len(data.class_names))})
         ways = [way for way in _ways(loaded) if way <= len(data.class_names)]
-        samplers = [EpisodeSampler(data, "all", way, _shot(way), query=1) for way in ways]
+        most = int(np.bincount(data.item_class).min()) - 1  # one item of each class is a query
+        shots = [min(_shot(way), most) for way in ways]
+        samplers = [
+            EpisodeSampler(data, "all", way, shot, query=1)
+            for way, shot in zip(ways, shots, strict=True)
+            if shot
+        ]
         return {data.name: [first(sampler(0)[0]) for sampler in samplers]}
 
     def _data(self, loaded):
@@ -104,6 +115,12 @@ def _blocks(rng, count: int, shape) -> np.ndarray:
     height, width, *channels = shape
     coarse = rng.random([count, -(-height // 7), -(-width // 7), *channels]) < 0.4
     return coarse.repeat(7, axis=1).repeat(7, axis=2)[:, :height, :width]
+
+
+def _between(one, other, steps: int = 17) -> np.ndarray:
+    """From one item to another: [step, ...]."""
+    share = np.linspace(0, 1, steps).reshape([-1] + [1] * one.ndim)
+    return (1 - share) * one + share * other
 
 
 def _noisy(rng, x) -> np.ndarray:

@@ -15,6 +15,7 @@ from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 from chapters.experiments.images import pictures
+from chapters.experiments.images.own_folder import tell_of_changes
 from chapters.experiments.options import AdaptationOptions
 
 REGIMES = ("support", "transductive")
@@ -38,7 +39,10 @@ def load(config: AdaptationOptions):
     if config.data not in images.SETS:
         smallest = min(len(data.classes(split)) for split in ("train", "val", "test"))
         way = min(config.way, smallest)
-        config = dataclasses.replace(config, way=way, columns=f"{way}w{config.shot}s")
+        fitted = dataclasses.replace(config, way=way, columns=f"{way}w{config.shot}s")
+        reason = f"has a split of {smallest} classes, and the network an output for each of a task"
+        tell_of_changes(config, fitted, reason)
+        config = fitted
     for column in images.parse_columns(config.columns):
         if column.way != config.way:
             raise ConfigError(

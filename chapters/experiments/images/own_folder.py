@@ -59,25 +59,23 @@ def fit_options(config: ImageOptions, data: Dataset) -> ImageOptions:
         columns=",".join(dict.fromkeys(map(str, columns))),
         test_episodes=max(config.test_episodes, ENOUGH),
     )
-    _tell_of_changes(config, fitted, fewest, smallest)
+    reason = f"has {fewest} picture(s) in its smallest class and {smallest} classes to test on"
+    tell_of_changes(config, fitted, reason)
+    if smallest < FEW:
+        tell(
+            f"The test is on {smallest} classes of one split. Its interval is over episodes of "
+            "these and says nothing of other classes; python -m chapters.over_splits trains and "
+            "tests on several splits."
+        )
     return fitted
 
 
-def _tell_of_changes(config: ImageOptions, fitted: ImageOptions, fewest: int, classes: int) -> None:
-    """What the folder made of the options, and what its test cannot tell."""
+def tell_of_changes(config: ImageOptions, fitted: ImageOptions, reason: str) -> None:
+    """Say which options a folder has changed, and why."""
     changes = [
         f"{flag_of(field.name)} {getattr(config, field.name)} becomes {getattr(fitted, field.name)}"
         for field in dataclasses.fields(config)
         if getattr(config, field.name) != getattr(fitted, field.name)
     ]
     if changes:
-        tell(
-            f"{config.data} has {fewest} picture(s) in its smallest class and {classes} classes to "
-            f"test on: {', '.join(changes)}."
-        )
-    if classes < FEW:
-        tell(
-            f"The test is on {classes} classes of one split. Its interval is over episodes of "
-            "these and says nothing of other classes; repeat the run with --seed 1, 2, ... to see "
-            "how far apart splits are."
-        )
+        tell(f"{config.data} {reason}: {', '.join(changes)}.")
