@@ -227,6 +227,8 @@ def test_e5_6_and_e5_7_a_short_training_learns_to_copy(tmp_path):
     assert found["wrong_bits"]["trained"] < 0.01 * 3 * 1.5  # 1 % of the bits
     log = (tmp_path / "run/log.csv").read_text().split()
     assert len(log) == 1 + 5
+    saved = sorted(path.name for path in (tmp_path / "run/checkpoints").glob("step-*"))
+    assert saved == ["step-0000002000", "step-0000002500"]  # of five epochs the newest two
 
 
 def test_the_table_of_one_network_has_one_row():
