@@ -96,15 +96,38 @@ def test_an_export_that_is_offered_is_written(module):
     assert "export_run(" in source or "config.export" in source
 
 
-def test_an_option_that_another_one_makes_useless_is_refused(stopped, capsys):
-    from chapters.ch06_maml import train_omniglot
+# Script, what the option is for, an option that has no effect without: each refused and taken.
+FACES, AUDIO = "ch02_siamese.train_faces", "ch02_siamese.train_audio"
+USELESS = [
+    *((script, "--encoder ours", "--encoder book", option) for script, option in (
+        (FACES, "--dim 8"), (FACES, "--dropout 0.1"), (AUDIO, "--dim 8"), (AUDIO, "--dropout 0.1"),
+        (AUDIO, "--channels 8"), (AUDIO, "--noise 0.1"))),
+    *((script, "--optimizer adamw", "--optimizer rmsprop", "--weight-decay 0.1")
+      for script in (FACES, AUDIO)),
+    (AUDIO, "--augment", "--no-augment", "--crop 50"),
+    ("ch06_maml.train_omniglot", "--method adml", "--method maml", "--epsilon 0.2"),
+]  # fmt: skip
 
-    said = left_with_a_sentence(train_omniglot.main, ["--epsilon", "0.2"], capsys)
-    assert "--epsilon is for --method adml and has no effect with --method maml" in said
+
+@pytest.mark.parametrize(("module", "needed", "other", "typed"), USELESS)
+def test_an_option_that_another_one_makes_useless_is_refused(
+    module, needed, other, typed, stopped, capsys
+):
+    main = importlib.import_module(f"chapters.{module}").main
+    said = left_with_a_sentence(main, f"{other} {typed}".split(), capsys)
+    flag = typed.split()[0]
+    assert f"{flag} is for {needed} and has no effect with {other}; leave one of them away" in said
     with pytest.raises(Accepted):
-        train_omniglot.main(["--method", "adml", "--epsilon", "0.2"])
-    with pytest.raises(Accepted):
-        train_omniglot.main(["--preset", "adml_5way"])
+        main(f"{needed} {typed}".split())
+
+
+@pytest.mark.parametrize("module", SCRIPTS)
+def test_every_preset_is_taken_as_it_is(module, stopped):
+    """Though it may hold what another method would ignore."""
+    main = importlib.import_module(module).main
+    for preset in SCRIPTS[module].presets:
+        with pytest.raises(Accepted):
+            main(["--preset", preset])
 
 
 TOOLS = {

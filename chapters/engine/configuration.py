@@ -46,7 +46,7 @@ def option(
     minimum=None,
     maximum=None,
     check: Callable[[str, str], Any] | None = None,
-    only: tuple[str, str] | None = None,
+    only: tuple | list[tuple] = (),
 ):
     """A field of a configuration.
 
@@ -56,7 +56,8 @@ def option(
         choices: the values that are allowed, if they can be counted.
         minimum, maximum: ends of a number; every number has an upper end, see ``LARGEST``.
         check: (text, flag) -> anything; raises ConfigError where a text does not fit.
-        only: name of another option and its value without which this one has no effect.
+        only: name of another option and the values of it without which this one has no effect,
+            such as ``("method", "maml", "adml")``; or a list of these, all of which must hold.
     """
     metadata = {
         "help": help,
@@ -64,7 +65,7 @@ def option(
         "minimum": minimum,
         "maximum": LARGEST.get(type(default)) if maximum is None else maximum,
         "check": check,
-        "only": only,
+        "only": only if isinstance(only, list) else [only] * bool(only),
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -215,14 +216,20 @@ def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
                 f"{flag_of(name)} does not apply to this script, {script.without[name]}; leave it "
                 "away."
             )
-        if metadata[name]["only"]:
-            other, needed = metadata[name]["only"]
+        for other, *needed in metadata[name]["only"]:
             found = getattr(config, other)
-            if found != needed:
+            if found not in needed:
                 raise ConfigError(
-                    f"{flag_of(name)} is for {flag_of(other)} {needed} and has no effect with "
-                    f"{flag_of(other)} {found}; leave one of them away."
+                    f"{flag_of(name)} is for {_typed(other, *needed)} and has no effect with "
+                    f"{_typed(other, found)}; leave one of them away."
                 )
+
+
+def _typed(name: str, *values) -> str:
+    """An option with its values, as in a message: ``--no-augment``, ``--method maml or adml``."""
+    if isinstance(values[0], bool):
+        return flag_of(name) if values[0] else flag_of(f"no_{name}")
+    return f"{flag_of(name)} {' or '.join(map(str, values))}"
 
 
 KINDS = {int: whole, float: number, str: str}

@@ -16,8 +16,8 @@ from chapters.engine import script
 from datasets.readers.pgm import write_pgm
 from tests.chapters.presets import each
 
-TINY_FACES = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2",
-              "--dim", "16"]  # fmt: skip
+TINY_BOOK = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2"]
+TINY_FACES = [*TINY_BOOK, "--dim", "16"]
 TINY_AUDIO = ["--data", "synth_sounds", "--folds", "2", "--repeats", "1", "--steps", "4",
               "--steps-per-epoch", "2"]  # fmt: skip
 PICTURES = {"loss_curve.png", "distances.png", "roc.png", "pairs.png"}
@@ -216,7 +216,7 @@ def test_missing_data_end_in_one_sentence(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", each(FACES, ("book",)))  # quick is run above
 def test_every_face_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
-    options = [*TINY_FACES, "--sample-size", "160"] if preset == "book" else TINY_FACES
+    options = [*TINY_BOOK, "--sample-size", "160"] if preset == "book" else TINY_FACES
     train_faces.main(["--preset", preset, *options, "--run", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     if preset == "book":  # what the reader of the book expects to see
