@@ -204,6 +204,13 @@ def test_bad_options_end_in_one_sentence(main, capsys):
     assert "must be at least 2" in sentence_of(main, ["--pairs", "1"], capsys)
 
 
+def test_the_books_sound_network_is_not_trained_on_parts_of_clips(capsys):
+    sentence = sentence_of(train_audio.main, ["--encoder", "book"], capsys)
+    assert sentence == (
+        "error: --encoder book takes 400 frames, but --augment trains on 64; add --no-augment."
+    )
+
+
 def test_missing_data_end_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("METAZOO_DATA", raising=False)
     options = ["--preset", "unseen", "--offline", "--run", str(tmp_path / "run")]
