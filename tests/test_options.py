@@ -74,11 +74,13 @@ def test_an_odd_value_is_one_sentence(module, flag, odd, stopped, capsys):
 @pytest.mark.parametrize("module", SCRIPTS)
 def test_the_options_of_every_script_are_taken_or_refused_with_a_reason(module, stopped, capsys):
     main, declared = importlib.import_module(module).main, SCRIPTS[module]
-    for name, value in (("strategy", "none"), ("export", "somewhere"), ("resume", None)):
-        argv = [f"--{name}"] if value is None else [f"--{name}={value}"]
+    given = {"strategy": "none", "export": "somewhere", "resume": None, "data_root": "."}
+    for name, value in (dict.fromkeys(declared.without, "1") | given).items():
+        flag = "--" + name.replace("_", "-")
+        argv = [flag] if value is None else [f"{flag}={value}"]
         if name in declared.without:
             said = left_with_a_sentence(main, argv, capsys)
-            assert f"--{name} does not apply to this script, {declared.without[name]}" in said
+            assert f"{flag} does not apply to this script, {declared.without[name]}" in said
         else:
             with pytest.raises(Accepted):
                 main(argv)
@@ -98,6 +100,7 @@ def test_an_export_that_is_offered_is_written(module):
 
 # Script, what the option is for, an option that has no effect without: each refused and taken.
 FACES, AUDIO = "ch02_siamese.train_faces", "ch02_siamese.train_audio"
+NTM, MANN = "ch05_memory.train_ntm", "ch05_memory.train_mann"
 USELESS = [
     *((script, "--encoder ours", "--encoder book", option) for script, option in (
         (FACES, "--dim 8"), (FACES, "--dropout 0.1"), (AUDIO, "--dim 8"), (AUDIO, "--dropout 0.1"),
@@ -105,6 +108,18 @@ USELESS = [
     *((script, "--optimizer adamw", "--optimizer rmsprop", "--weight-decay 0.1")
       for script in (FACES, AUDIO)),
     (AUDIO, "--augment", "--no-augment", "--crop 50"),
+    *((NTM, "--model NTM", "--model LSTM", option) for option in (
+        "--controller lstm", "--memory-size 8", "--memory-vector-dim 8", "--read-head-num 2",
+        "--write-head-num 2", "--addressing-mode content", "--shift-range 2",
+        "--memory-init random")),
+    (NTM, "--addressing-mode content_and_location", "--addressing-mode content",
+     "--shift-range 2"),
+    *((NTM, "--task repeat_copy", "--task copy", option)
+      for option in ("--max-repeats 2", "--test-repeats 3")),
+    *((MANN, "--model MANN", f"--model {model}", option)
+      for model in ("LSTM", "feed_forward") for option in (
+        "--controller lstm", "--memory-size 8", "--memory-vector-dim 8", "--head-num 2",
+        "--gamma 0.5")),
     ("ch06_maml.train_omniglot", "--method adml", "--method maml", "--epsilon 0.2"),
 ]  # fmt: skip
 

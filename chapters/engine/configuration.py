@@ -105,6 +105,7 @@ def parse(script: Script, argv: list[str] | None = None):
     """
     parser = _parser(script)
     given = vars(parser.parse_args(argv))
+    _check_applies(script, given)
     preset = given.get("preset", next(iter(script.presets)))
     config = build(script, preset, {**given, "preset": preset})
     _check_meaning(script, config, given)
@@ -207,15 +208,20 @@ def _check_text(flag: str, text: str) -> None:
         raise ConfigError(f"{flag} is {text!r}; a name cannot hold a zero byte.")
 
 
-def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
-    """Refuse an option that was typed and would be ignored."""
-    metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
+def _check_applies(script: Script, given: dict[str, Any]) -> None:
+    """Refuse an option that was typed and that the script does without."""
     for name in given:
         if name in script.without:
             raise ConfigError(
                 f"{flag_of(name)} does not apply to this script, {script.without[name]}; leave it "
                 "away."
             )
+
+
+def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
+    """Refuse an option that was typed and that another one makes useless."""
+    metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
+    for name in given:
         for other, *needed in metadata[name]["only"]:
             found = getattr(config, other)
             if found not in needed:

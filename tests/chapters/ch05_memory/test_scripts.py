@@ -15,14 +15,16 @@ from datasets.tasks.sequences import CopyTask
 from tests.chapters.presets import each
 
 TINY = [
-    "--rnn-size", "4", "--memory-size", "8", "--memory-vector-dim", "3", "--batch", "2",
-    "--steps", "4", "--steps-per-epoch", "2", "--steps-per-call", "2",
+    "--rnn-size", "4", "--batch", "2", "--steps", "4", "--steps-per-epoch", "2",
+    "--steps-per-call", "2",
 ]  # fmt: skip
-TINY_NTM = [*TINY, "--max-length", "3", "--test-lengths", "2,3", "--test-sequences", "4"]
-TINY_MANN = [
+MEMORY = ["--memory-size", "8", "--memory-vector-dim", "3"]
+BITS = [*TINY, "--max-length", "3", "--test-lengths", "2,3", "--test-sequences", "4"]
+CHARACTERS = [
     *TINY, "--data", "strokes", "--image-size", "8", "--validation-episodes", "2",
     "--test-episodes", "2",
 ]  # fmt: skip
+TINY_NTM, TINY_MANN = [*BITS, *MEMORY], [*CHARACTERS, *MEMORY]
 FILES = {
     "config.json", "run.json", "metrics.json", "model.weights.h5", "learning_curve.png",
 }  # fmt: skip
@@ -151,7 +153,9 @@ def test_an_exported_learner_takes_episodes_of_every_length(mann_run):
 
 @pytest.mark.parametrize("preset", each(NTM, ("book", "repeat_copy", "recall", "paper_lstm")))
 def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, capsys):
-    tiny = [*TINY_NTM, "--test-repeats", "2", "--max-repeats", "2", "--seeds", "1"]
+    tiny = [*(BITS if "model" in NTM[preset] else TINY_NTM), "--seeds", "1"]
+    if preset == "repeat_copy":
+        tiny += ["--test-repeats", "2", "--max-repeats", "2"]
     train_ntm.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])
     shown = capsys.readouterr().out
     assert "Wrong bits per sequence" in shown
@@ -160,7 +164,7 @@ def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, cap
 
 @pytest.mark.parametrize("preset", each(MANN, ("lstm", "feed_forward", "strings")))
 def test_every_preset_of_the_presentations_runs(preset, in_short, tmp_path, capsys):
-    tiny = [*TINY_MANN, "--length", "12"]
+    tiny = [*(CHARACTERS if "model" in MANN[preset] else TINY_MANN), "--length", "12"]
     train_mann.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])
     assert "Right labels in %" in capsys.readouterr().out
 
