@@ -34,6 +34,12 @@ class OmniglotConfig(AdaptationOptions):
     """Options of ``chapters.ch06_maml.train_omniglot``."""
 
     method: str = option("maml", "learner", choices=METHODS)
+    network: str = option(
+        "conv4",
+        "maml, adml: four strided convolutions, or four dense layers",
+        choices=("conv4", "dense4"),
+        only=("method", "maml", "adml"),
+    )
     epsilon: float = option(
         0.1,
         "adml: largest change of a pixel in training",
@@ -220,18 +226,25 @@ SCRIPTS = {
         "Accuracy of MAML and ADML on clean and on attacked queries, by strength of the attack.",
         AttackConfig,
         ATTACK,
-        without=dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
+        without={
+            **dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
+            "seed": "whose tasks are those of the runs",
+        },
     ),
     "train_toy": Script(
         "The book's toy problem of sections 6.5 and 6.7, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without={
+            "strategy": "whose steps are one compiled program for one device",
+            "data_root": "which makes its data up",
+        },
     ),
     "train_sine": Script(
         "MAML and CAML on sine curves: fit a curve from a few points after a few steps.",
         SineConfig,
         SINE,
+        without={"data_root": "which makes its data up"},
     ),
     "train_omniglot": Script(
         "MAML and its variants on Omniglot: adapt to characters never seen by gradient steps.",

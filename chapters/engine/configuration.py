@@ -221,8 +221,8 @@ def _check_applies(script: Script, given: dict[str, Any]) -> None:
 def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
     """Refuse an option that was typed and that another one makes useless."""
     metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
-    for name in given:
-        for other, *needed in metadata[name]["only"]:
+    for name, value in given.items():
+        for other, *needed in [] if value is False else metadata[name]["only"]:
             found = getattr(config, other)
             if found not in needed:
                 raise ConfigError(

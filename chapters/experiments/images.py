@@ -37,10 +37,11 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
     """The data set, and the options adapted to it when it is a folder of the user's own.
 
     Raises:
-        ConfigError: neither a known set nor a folder.
+        ConfigError: neither a known set nor a folder, or options of a folder with a known set.
         DataError: data missing or broken.
     """
     if config.data in SETS:
+        _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
         return datasets.load(config.data, size=config.image_size, **options), config
     if not Path(config.data).is_dir():
@@ -254,6 +255,17 @@ def rows(scores: Scores, published: dict[str, dict], data: Dataset, config: Imag
         for name, by_column in scores.items()
         for column, score in by_column.items()
     ]
+
+
+def _check_no_folder(config: ImageOptions) -> None:
+    """Refuse what only the pictures of a folder can be read as."""
+    for flag, given in ((f"--channels {config.channels}", config.channels != 1),
+                        ("--invert", config.invert)):  # fmt: skip
+        if given:
+            raise ConfigError(
+                f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
+                "them away."
+            )
 
 
 def _load_folder(config: ImageOptions) -> Dataset:

@@ -81,7 +81,12 @@ class ImageOptions(RunConfig):
     steps: int = option(10000, "training steps", minimum=1)
     steps_per_epoch: int = option(500, "steps between validations", minimum=1)
     steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
-    patience: int = option(0, "epochs without progress before stopping; 0 never", minimum=0)
+    patience: int = option(
+        0,
+        "epochs without progress on validation classes before stopping; 0 never",
+        minimum=0,
+        only=("train_split", "train"),
+    )
     validation_episodes: int = option(200, "episodes of a validation", minimum=2, maximum=EPISODES)
     columns: str = option(
         "5w1s,5w5s", "tests, as <way>w<shot>s with commas between", check=parse_columns
@@ -189,7 +194,13 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
         "four strided convolutions, or four dense layers",
         choices=("conv4", "dense4"),
     )
-    filters: int = option(64, "channels of each convolution", minimum=1, maximum=UNITS)
+    filters: int = option(
+        64,
+        "channels of each convolution",
+        minimum=1,
+        maximum=UNITS,
+        only=("network", "conv4"),
+    )
     batch_norm: str = option(
         "transductive",
         "statistics that normalise training queries: their own (as the papers), or the support "

@@ -34,6 +34,14 @@ def write_folder(folder, classes, items=4):
     return str(folder)
 
 
+@pytest.mark.parametrize(("options", "flag"), [({"channels": 3}, "--channels 3"),
+                                               ({"invert": True}, "--invert")])  # fmt: skip
+def test_what_is_for_a_folder_is_refused_with_a_known_set(options, flag):
+    words = f"{flag} is for a folder and has no effect with --data strokes; leave one"
+    with pytest.raises(ConfigError, match=words):
+        images.load(ImageOptions(data="strokes", **options))
+
+
 def test_columns_are_read_and_written():
     assert images.parse_columns("5w1s, 20w5s") == [Column(5, 1), Column(20, 5)]
     assert str(Column(20, 5)) == "20w5s"
