@@ -129,6 +129,14 @@ USELESS = [
       for script in ("train_omniglot", "train_sine")),
     ("ch06_maml.train_omniglot", "--method maml or adml", "--method caml", "--network dense4"),
     *((script, "--network conv4", "--network dense4", "--filters 8") for script in IMAGES),
+    *((f"ch07_meta_sgd_reptile.{script}", f"--method {needed}", f"--method {other}", option)
+      for script in ("train_omniglot", "train_sine", "train_toy")
+      for needed, other, options in (
+        ("meta_sgd", "reptile", ("--rate 0.1", "--first-order")),
+        ("reptile", "meta_sgd", ("--inner-rate 0.1", "--inner-batch 2", "--test-batch 2",
+                                 "--inner-optimizer adam")))
+      for option in options),
+    ("ch07_meta_sgd_reptile.train_toy", "--method meta_sgd", "--method reptile", "--query 3"),
     *((script, "--train-split train", "--train-split trainval", "--patience 3")
       for script in ("ch03_prototypical.train", *IMAGES)),
 ]  # fmt: skip

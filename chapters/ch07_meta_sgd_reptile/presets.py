@@ -29,6 +29,9 @@ PUBLISHED_SINE = {
 }
 
 
+INNER_RATE = "reptile: inner learning rate; meta_sgd learns its own, see --rate"
+
+
 @dataclass(frozen=True)
 class MethodOptions:
     """What the methods of this chapter have beyond the options of an experiment."""
@@ -42,6 +45,11 @@ class MethodOptions:
         0.0,
         "meta_sgd: where all rates start; 0 draws one from 0.005 to 0.1 as the paper",
         minimum=0.0,
+        only=("method", "meta_sgd"),
+    )
+    first_order: bool = option(
+        False,
+        "meta_sgd: leave out second derivatives; reptile has none",
         only=("method", "meta_sgd"),
     )
     inner_batch: int = option(
@@ -70,6 +78,8 @@ class MethodOptions:
 @dataclass(frozen=True)
 class SineConfig(MethodOptions, SineOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_sine``."""
+
+    inner_rate: float = option(0.01, INNER_RATE, minimum=0.0, only=("method", "reptile"))
 
 
 # One step, 40-40 ReLU, Adam at 0.001: the paper's settings. Its curves differ in frequency too.
@@ -128,6 +138,8 @@ SINE = {
 @dataclass(frozen=True)
 class OmniglotConfig(MethodOptions, AdaptationOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_omniglot``."""
+
+    inner_rate: float = option(0.4, INNER_RATE, minimum=0.0, only=("method", "reptile"))
 
 
 QUICK = {
@@ -188,6 +200,15 @@ OMNIGLOT = {
 class ToyConfig(MethodOptions, ToyOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_toy``."""
 
+    inner_rate: float = option(1.0, INNER_RATE, minimum=0.0, only=("method", "reptile"))
+    query: int = option(
+        10,
+        "meta_sgd: query points; reptile trains on its support set alone",
+        minimum=1,
+        maximum=ITEMS,
+        only=("method", "meta_sgd"),
+    )
+
 
 TOY = {
     "quick": {"rate": 1.0, "steps": 3000, "steps_per_epoch": 300},
@@ -201,12 +222,16 @@ SCRIPTS = {
         "The book's toy problem of section 7.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without={
+            "strategy": "whose steps are one compiled program for one device",
+            "data_root": "which makes its data up",
+        },
     ),
     "train_sine": Script(
         "Meta-SGD and Reptile on sine curves: fit a curve from a few points after a few steps.",
         SineConfig,
         SINE,
+        without={"data_root": "which makes its data up"},
     ),
     "train_omniglot": Script(
         "Meta-SGD and Reptile on Omniglot: adapt to characters never seen by gradient steps.",
