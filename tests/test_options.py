@@ -137,6 +137,9 @@ USELESS = [
                                  "--inner-optimizer adam")))
       for option in options),
     ("ch07_meta_sgd_reptile.train_toy", "--method meta_sgd", "--method reptile", "--query 3"),
+    *((f"ch08_gradient_agreement.{script}", "--base maml", "--base reptile", "--first-order")
+      for script in ("train_omniglot", "train_sine", "train_toy")),
+    ("ch08_gradient_agreement.train_sine", "--agreement", "--no-agreement", "--compare"),
     *((script, "--train-split train", "--train-split trainval", "--patience 3")
       for script in ("ch03_prototypical.train", *IMAGES)),
 ]  # fmt: skip

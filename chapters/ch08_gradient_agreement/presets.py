@@ -11,6 +11,9 @@ class AgreementOptions:
     """What gradient agreement has beyond the options of an experiment."""
 
     base: str = option("maml", "whose outer step is weighted", choices=("maml", "reptile"))
+    first_order: bool = option(
+        False, "maml: leave out second derivatives; reptile has none", only=("base", "maml")
+    )
     agreement: bool = option(True, "weight tasks by agreement; without, each counts 1/n")
     outliers: int = option(
         0,
@@ -25,7 +28,9 @@ class SineConfig(AgreementOptions, SineOptions):
     """Options of ``chapters.ch08_gradient_agreement.train_sine``."""
 
     compare: bool = option(
-        False, "train the same without agreement as well, and show the paired difference"
+        False,
+        "train the same without agreement as well, and show the paired difference",
+        only=("agreement", True),
     )
 
 
@@ -98,12 +103,16 @@ SCRIPTS = {
         "The book's toy problem of section 8.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without={"strategy": "whose steps are one compiled program for one device"},
+        without={
+            "strategy": "whose steps are one compiled program for one device",
+            "data_root": "which makes its data up",
+        },
     ),
     "train_sine": Script(
         "MAML and Reptile with gradient agreement on sine curves, with odd tasks or without.",
         SineConfig,
         SINE,
+        without={"data_root": "which makes its data up"},
     ),
     "train_omniglot": Script(
         "MAML and Reptile with gradient agreement on Omniglot: characters never seen.",
