@@ -8,11 +8,15 @@ import importlib
 import inspect
 
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 import chapters.__main__
 import zoo.__main__
+from chapters.ch02_siamese import identify
 from chapters.engine import script
 from datasets import __main__ as datasets_main
+from zoo import export_table, store
 
 SCRIPTS = dict(chapters.__main__.scripts())
 FAR = "1" + "0" * 30
@@ -52,14 +56,14 @@ def stopped(monkeypatch):
     monkeypatch.setattr(script, "prepare", accepted)
 
 
-def left_with_a_sentence(main, argv, capsys):
+def left_with_a_sentence(main, argv, capsys, longest=1000):
     """The exit is with 2 and one line on stderr."""
     with pytest.raises(SystemExit) as left:
         script.run(main, argv)
     assert left.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and said.endswith(".\n")
-    assert len(said) < 1000
+    assert len(said) < longest
     return said
 
 
@@ -188,6 +192,69 @@ def test_odd_values_of_tools_are_one_sentence(module, stopped, capsys):
         for value in WHOLE:
             assert flag in left_with_a_sentence(main, [f"{flag}={value}"], capsys)
     left_with_a_sentence(main, ["--no-such-option"], capsys)
+
+
+FULL = {
+    "TensorFlow": lambda: tf.errors.ResourceExhaustedError(None, None, "OOM at a tensor\nof 9 TB"),
+    "NumPy": lambda: MemoryError("Unable to allocate 9 TiB"),
+    "Python": MemoryError,
+}
+
+
+@pytest.mark.parametrize("error", FULL.values(), ids=FULL)
+@pytest.mark.parametrize("module", [*SCRIPTS, "chapters.ch06_maml.gradcheck"])
+def test_what_does_not_fit_into_memory_is_one_sentence(module, error, monkeypatch, capsys):
+    def full(*_):
+        raise error()
+
+    monkeypatch.setattr(script, "prepare", full)
+    said = left_with_a_sentence(importlib.import_module(module).main, [], capsys)
+    assert "This does not fit into memory; choose smaller sizes (" in said
+
+
+@pytest.mark.parametrize("error", FULL.values(), ids=FULL)
+def test_what_does_not_fit_into_memory_is_one_sentence_of_the_zoo(error, monkeypatch, capsys):
+    def full(*_, **__):
+        raise error()
+
+    monkeypatch.setattr(zoo, "evaluate", full)
+    assert zoo.__main__.main(["evaluate", NAME]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: This does not fit into memory") and said.count("\n") == 1
+
+
+COMMANDS = [*SCRIPTS, *dict(chapters.__main__.tools()), "zoo.export_table"]
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_command_ends_what_can_be_expected_in_a_sentence(module):
+    source = inspect.getsource(importlib.import_module(module))
+    assert source.endswith('if __name__ == "__main__":\n    script.run(main)\n')
+
+
+@pytest.mark.parametrize("argv", [["--no-such"], ["quick"], ["\udcff"]])
+def test_odd_arguments_of_the_list_of_scripts_are_one_sentence(argv, capsys):
+    left_with_a_sentence(chapters.__main__.main, argv, capsys)
+
+
+@pytest.mark.parametrize("odd", [*TEXT, "../..", "no-such-model", "--no-such", ""])
+def test_odd_names_of_models_to_export_are_one_sentence(odd, monkeypatch, capsys):
+    monkeypatch.setattr(export_table, "measure", lambda name: pytest.fail("it was measured"))
+    left_with_a_sentence(export_table.main, [NAME, odd], capsys, longest=6000)
+
+
+@pytest.mark.parametrize("odd", [*TEXT, "~nouser/x", "", "nowhere"])
+@pytest.mark.parametrize("flag", ["--run", "--support", "--query"])
+def test_odd_files_to_identify_are_one_sentence(flag, odd, stopped, capsys, monkeypatch, tmp_path):
+    """The zoo's folder of the network on faces stands for its run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people").mkdir()
+    for name in ("ada", "ben"):
+        Image.new("L", (92, 112), 90).save(tmp_path / f"people/{name}.png")
+    run = store.FOLDER / "siamese-orl-faces"
+    given = {"--run": str(run), "--support": "people", "--query": "people/ada.png"} | {flag: odd}
+    argv = [f"{name}={value}" for name, value in given.items()]
+    left_with_a_sentence(identify.main, argv, capsys, longest=11_000)  # a path, and its reason
 
 
 NAME = "maml-sine-5shot"
