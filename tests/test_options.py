@@ -14,7 +14,7 @@ from PIL import Image
 import chapters.__main__
 import zoo.__main__
 from chapters.ch02_siamese import identify
-from chapters.engine import script
+from chapters.engine import configuration, script
 from datasets import __main__ as datasets_main
 from zoo import export_table, store
 
@@ -166,6 +166,35 @@ def test_an_option_that_is_switched_off_is_never_useless(stopped):
 
     with pytest.raises(Accepted):
         train_sine.main(["--base", "reptile", "--no-first-order"])
+
+
+ADAPTING = [
+    (f"{chapter}.{name}", method)
+    for chapter, options in (
+        ("ch06_maml", ({"method": "maml"}, {"method": "adml"}, {"method": "caml"})),
+        ("ch07_meta_sgd_reptile", ({"method": "meta_sgd"}, {"method": "reptile"})),
+        ("ch08_gradient_agreement", ({},)))
+    for name in ("train_toy", "train_sine", "train_omniglot")
+    for method in options
+    if (name, method.get("method")) not in (("train_toy", "caml"), ("train_sine", "adml"))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "method"), ADAPTING)
+def test_every_option_of_the_inner_loop_reaches_the_learner(module, method):
+    """Other values than any default, and than each other's."""
+    module = f"chapters.{module}"
+    asked = {"inner_steps": 2, "test_steps": 7, "first_order": True, "inner_rate": 0.123}
+    asked |= {"rate": 0.321, "inner_batch": 3, "test_batch": 4, "inner_optimizer": "adam"}
+    asked |= {"epsilon": 0.09, "pairing": "parallel", "batch_norm": "support"}
+    known = {field.name for field in dataclasses.fields(SCRIPTS[module].config)}
+    asked = {name: value for name, value in asked.items() if name in known}
+    preset = next(iter(SCRIPTS[module].presets))
+    config = configuration.build(SCRIPTS[module], preset, {**asked, **method})
+    learner = importlib.import_module(module).build_learner(config)
+    taken = {name for name in learner.CONFIG if name in asked}
+    assert len(taken) >= 4
+    assert {name: getattr(learner, name) for name in taken} == {n: asked[n] for n in taken}
 
 
 @pytest.mark.parametrize("module", SCRIPTS)
