@@ -8,10 +8,12 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch05_memory import measures, report, train_mann, train_ntm
-from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, NTMConfig
+from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, MANNConfig, NTMConfig
 from chapters.engine import configuration, script
+from chapters.engine.evaluation import Asked
 from chapters.engine.runs import RunFolder
 from datasets.tasks.sequences import CopyTask
+from tests.chapters.experiments.test_images import blots
 from tests.chapters.presets import each
 
 TINY = [
@@ -241,6 +243,37 @@ def test_the_table_of_one_network_has_one_row():
     config = NTMConfig(test_sequences=2)
     lines = report.table([result], {"trained": CopyTask(2, 8, 1, 2)}, config).splitlines()
     assert [line for line in lines if "0.500" in line] and "0 of 1 converged" in lines[-1]
+
+
+@pytest.mark.parametrize("task", ["copy", "repeat_copy", "recall"])
+def test_no_test_of_any_length_has_a_seed_of_training(task):
+    config = NTMConfig(task=task, min_length=2, max_length=4, seeds=5, test_lengths="3,6", seed=7)
+    training = {train_ntm.training_task(config, 7 + number).seed for number in range(5)}
+    tests = train_ntm.test_tasks(config)
+    assert training == {7, 8, 9, 10, 11}
+    assert {test.seed for test in tests.values()} == {7 + train_ntm.TEST}
+    assert len(tests) == (5 if task == "repeat_copy" else 3)
+
+
+def test_a_published_network_is_tested_on_sequences_of_the_seed_that_is_asked_for(monkeypatch):
+    config, seen = NTMConfig(test_lengths="3", max_length=2, seed=4), []
+
+    def test_network(model, seed, tests, config):
+        seen.append(({test.seed for test in tests.values()}, config.test_sequences))
+        return {"seed": seed, "wrong": {name: np.zeros(2) for name in tests}}
+
+    monkeypatch.setattr(train_ntm, "test_network", test_network)
+    rows = train_ntm.evaluate(None, config, Asked(episodes=33, seed=9))
+    assert seen == [({9 + train_ntm.TEST}, 33)]
+    assert {row["seed"] for row in rows} <= {9, 9 + train_ntm.TEST}
+
+
+def test_characters_of_validation_and_test_are_others_and_never_moved():
+    config = MANNConfig(way=2, length=4, jitter=3, train_split="train")
+    samplers = train_mann.samplers(blots(train=4, val=3, test=3), config)
+    names = [sampler.name for sampler in samplers]
+    assert names == ["blots/train", "blots/val", "blots/test"]
+    assert [sampler.jitter for sampler in samplers] == [3, 0, 0]
 
 
 def test_fresh_sequences_are_not_those_of_training():

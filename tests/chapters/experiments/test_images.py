@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Score
+from chapters.engine.evaluation import Asked, Score
 from chapters.experiments import images
 from chapters.experiments.images import Column
 from chapters.experiments.options import ImageOptions
@@ -122,6 +122,21 @@ def test_samplers_draw_each_from_its_split():
     }
     assert images.example(data, config, query=2).query_x.shape[:2] == (1, 3 * 2)
     assert images.example(data, config, query=9).query_x.shape[:2] == (1, 3 * 3)
+
+
+def test_what_is_asked_changes_the_tasks_and_not_the_split_of_a_folder(monkeypatch):
+    """It was split with the seed of the training, and its test classes are to stay unseen."""
+    loaded = []
+
+    def load(config):
+        loaded.append(config.seed)
+        return blots(train=5, val=3, test=4), config
+
+    monkeypatch.setattr(images, "load", load)
+    config = ImageOptions(data="leaves", seed=3, columns="3w2s", test_query=4)
+    _, fitted, column = images.as_asked(config, Asked(seed=8, shot=1))
+    assert loaded == [3]
+    assert (fitted.seed, fitted.test_query, column) == (8, 4, Column(3, 1))
 
 
 def test_background_alphabets_are_tested_on_the_evaluation_alphabets():

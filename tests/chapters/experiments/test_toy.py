@@ -12,6 +12,8 @@ import tensorflow as tf
 from chapters.ch06_maml import networks, train_toy
 from chapters.ch06_maml.presets import TOY
 from chapters.engine import script
+from chapters.experiments import toy
+from chapters.experiments.options import ToyOptions
 from tests.chapters.presets import each
 
 SHORT = ["--steps", "2000", "--steps-per-epoch", "500", "--test-tasks", "200"]
@@ -55,6 +57,11 @@ def test_e6_24_printed_losses_are_those_of_the_log_and_possible(tmp_path, capsys
         rows = list(csv.DictReader(file))
     assert lines == [f"Epoch {row['step']}: Loss {float(row['loss']):.4f}" for row in rows]
     assert all(0 < float(row["loss"]) < 10 for row in rows) and len(rows) == 4
+
+
+def test_training_validation_and_test_have_tasks_of_their_own():
+    samplers = toy.samplers(ToyOptions(seed=3))
+    assert [sampler.seed for sampler in samplers] == [3, 1_000_003, 2_000_003]
 
 
 def test_metrics_are_of_fresh_tasks_after_adapting(mended):
