@@ -148,18 +148,22 @@ def test_the_untrained_network_beside_a_result_is_another_one(script, monkeypatc
 
     monkeypatch.setattr(adaptation, "test", test)
     monkeypatch.setattr(adaptation, "loop", lambda *_: lambda: [{"step": 1}])
+    data = blots(train=20, val=8, test=8)
+    monkeypatch.setattr(images, "load", lambda config: (data, config))
     tiny = [
-        "--data",
-        "strokes",
         "--filters",
         "2",
         "--columns",
         "5w1s",
-        "--run",
-        str(tmp_path / "r"),
+        "--test-query",
+        "2",
+        "--query",
+        "2",
+        "--shot",
+        "1",
     ]
     with pytest.raises(Tested):
-        importlib.import_module(script).main(tiny)
+        importlib.import_module(script).main([*tiny, "--run", str(tmp_path / "run")])
     learner, untrained = shown
     assert learner is not untrained and learner.network is not untrained.network
     ours, theirs = (one.network.trainable_variables[0].numpy() for one in shown)
