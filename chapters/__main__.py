@@ -4,6 +4,9 @@ import ast
 import importlib
 from pathlib import Path
 
+from chapters.engine import script as engine
+from chapters.engine.configuration import Parser
+
 CHAPTERS = sorted(path.parent for path in Path(__file__).parent.glob("ch*/presets.py"))
 
 
@@ -24,8 +27,9 @@ def tools():
             yield module, (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the list."""
+    Parser(prog="python -m chapters", description=__doc__, allow_abbrev=False).parse_args(argv)
     lines = {module: [script.summary, _presets(script)] for module, script in scripts()}
     lines |= {module: [line] for module, line in tools()}
     for module in sorted(lines, key=lambda module: module.split(".")[1]):  # by chapter
@@ -38,4 +42,4 @@ def _presets(script) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    engine.run(main)

@@ -340,7 +340,10 @@ def redefined(config):
             for base in classes[number + 1 :]:
                 if name in vars(base).get("__annotations__", ()):
                     fields = (c.__dataclass_fields__[name].metadata for c in (one, base))
-                    yield name, [{k: v for k, v in f.items() if k != "help"} for f in fields]
+                    yield (
+                        name,
+                        [{k: v for k, v in f.items() if k not in ("help", "only")} for f in fields],
+                    )
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)

@@ -40,6 +40,10 @@ def main(argv: list[str] | None = None) -> int:
         sentence = str(error)
     except OSError as error:
         sentence = f"Cannot write {script.file_error(error)}."
+    except Exception as error:
+        sentence = script.sentence_of(error)  # what does not fit into memory
+        if not sentence:
+            raise
     print(f"error: {sentence}", file=sys.stderr)
     return 2
 

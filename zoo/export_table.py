@@ -4,11 +4,11 @@ python -m zoo.export_table [NAME ...]     # all of them: about 15 minutes on two
 """
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
-from chapters.engine import files
+from chapters.engine import files, script
+from chapters.engine.configuration import Parser
 from zoo import catalogue, loading
 from zoo.errors import ZooError
 from zoo.exports import exporting
@@ -55,8 +55,13 @@ def generate(page: str, measured: dict[str, list[str]]) -> str:
     return BLOCK.sub(lambda match: match[1] + table + match[3], page)
 
 
-def main(names: list[str]) -> None:
+def main(argv: list[str] | None = None) -> None:
     """Measure the named models, or all, and write the page after each."""
+    parser = Parser(prog="python -m zoo.export_table", description=__doc__, allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models; all when none is named")
+    names = parser.parse_args(argv).names
+    for name in names:  # before any is measured
+        catalogue.published(name)
     known = rows(read())
     for name in names or catalogue.list_models():
         known[name] = measure(name)
@@ -67,4 +72,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    script.run(main)

@@ -15,6 +15,7 @@ Opens as a notebook in VS Code, PyCharm, Spyder and (with jupytext) Jupyter, and
 
 # %%
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,8 +24,10 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 import zoo
+from chapters.engine import script
 from datasets.readers.folder import class_files
 
+sys.excepthook = script.excepthook  # as a program it ends in a sentence where it can
 PHOTOS = os.environ.get("PHOTOS", "")  # your folder; in a notebook write it here
 RESULTS = Path(os.environ.get("RESULTS") or tempfile.mkdtemp())
 RESULTS.mkdir(parents=True, exist_ok=True)

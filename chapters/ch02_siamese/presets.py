@@ -8,6 +8,7 @@ FACE_SETS = ("orl_faces", "sketch_faces")
 SOUND_SETS = ("cats_dogs", "synth_sounds")
 ENCODERS = ("book", "ours")
 ENERGIES = ("euclidean", "cosine")
+OURS = ("encoder", "ours")  # what the book's networks do not have
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,11 @@ class SiameseConfig(RunConfig):
     """Options that faces and sounds share."""
 
     encoder: str = option("ours", "the book's network or ours", choices=ENCODERS)
-    dim: int = option(160, "length of an embedding (our encoder)", minimum=1, maximum=4096)
+    dim: int = option(
+        160, "length of an embedding (our encoder)", minimum=1, maximum=4096, only=OURS
+    )
     dropout: float = option(
-        0.0, "share of features dropped (our encoder)", minimum=0.0, maximum=0.99
+        0.0, "share of features dropped (our encoder)", minimum=0.0, maximum=0.99, only=OURS
     )
     energy: str = option("euclidean", "distance of two embeddings", choices=ENERGIES)
     margin: float = option(1.0, "distance from which an imposite pair costs nothing", minimum=0.0)
@@ -29,7 +32,9 @@ class SiameseConfig(RunConfig):
         choices=("rmsprop", "adamw"),
     )
     learning_rate: float = option(1e-3, "learning rate at the start", minimum=0.0)
-    weight_decay: float = option(0.0, "AdamW's decay of the weights", minimum=0.0)
+    weight_decay: float = option(
+        0.0, "AdamW's decay of the weights", minimum=0.0, only=("optimizer", "adamw")
+    )
     augment: bool = option(True, "train on altered pictures, or on parts of sounds")
     steps_per_epoch: int = option(50, "steps between validations", minimum=1)
     steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
@@ -64,11 +69,17 @@ class AudioConfig(SiameseConfig):
     repeats: int = option(1, "cross-validations, each with other folds", minimum=1, maximum=1000)
     epochs: bool = option(False, "go through all pairs in turn, as the book; otherwise draw them")
     channels: int = option(
-        64, "channels of the convolutions (our encoder)", minimum=1, maximum=4096
+        64, "channels of the convolutions (our encoder)", minimum=1, maximum=4096, only=OURS
     )
-    crop: int = option(64, "frames of a training clip", minimum=8, maximum=400)
+    crop: int = option(
+        64, "frames of a training clip", minimum=8, maximum=400, only=("augment", True)
+    )
     noise: float = option(
-        0.2, "deviation of noise on normalised features", minimum=0.0, maximum=1000.0
+        0.2,
+        "deviation of noise on normalised features (our encoder)",
+        minimum=0.0,
+        maximum=1000.0,
+        only=OURS,
     )
 
 

@@ -14,6 +14,7 @@ from keras import layers
 
 from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import AudioConfig
+from chapters.engine.errors import ConfigError
 from datasets.readers.folder import read_sound
 from datasets.readers.mfcc import Normaliser
 from datasets.sets import sounds
@@ -26,6 +27,15 @@ COEFFICIENTS, FRAMES = 20, 400
 
 
 # --- data -----------------------------------------------------------------------------------------
+
+
+def check(config: AudioConfig) -> None:
+    """ConfigError when the book's encoder is to be trained on parts of clips."""
+    if config.encoder == "book" and config.augment and config.crop != FRAMES:
+        raise ConfigError(
+            f"--encoder book takes {FRAMES} frames, but --augment trains on {config.crop}; add "
+            "--no-augment."
+        )
 
 
 def audio2vector(file_path: str | Path, max_pad_len: int = FRAMES) -> np.ndarray:

@@ -30,6 +30,7 @@ NETWORK, REGRESSION, LENGTH = "siamese network", "logistic regression, MFCC", "l
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_audio"], argv)
+    sounds.check(config)
     device = script.prepare(config.seed)
     clips = sounds.load(config)
     fold_of = [  # of each cross-validation; errors about too few files come before any training

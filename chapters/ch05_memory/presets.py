@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, RunConfig, Script, changed, option
-from chapters.experiments.options import ONE_DEVICE, counts
+from chapters.experiments.options import NO_DATA, ONE_DEVICE, counts
 
 # Santoro et al. (2016), table 1 (one-hot labels) and 2 (strings): % right at a presentation.
 PUBLISHED = {
@@ -13,6 +13,10 @@ PUBLISHED = {
 }
 
 
+# What networks without a memory do not have, by the names that the two scripts have for it.
+WITH_NTM, WITH_MANN = ("model", "NTM"), ("model", "MANN")
+
+
 @dataclass(frozen=True)
 class MemoryConfig(RunConfig):
     """Options of both training scripts."""
@@ -20,9 +24,6 @@ class MemoryConfig(RunConfig):
     rnn_size: int = option(
         100, "units of the controller, or of each LSTM layer", minimum=1, maximum=4096
     )
-    controller: str = option("lstm", "controller of the memory", choices=("lstm", "feed_forward"))
-    memory_size: int = option(128, "slots of the memory", minimum=1, maximum=65_536)
-    memory_vector_dim: int = option(20, "width of a slot", minimum=1, maximum=4096)
     batch: int = option(1, "sequences per step", minimum=1, maximum=10_000)
     steps: int = option(40000, "training steps", minimum=1)
     steps_per_epoch: int = option(2000, "steps between lines of the log", minimum=1)
@@ -46,18 +47,31 @@ class NTMConfig(MemoryConfig):
     rnn_layers: int = option(
         1, "layers of --model LSTM", minimum=1, maximum=64, only=("model", "LSTM")
     )
-    read_head_num: int = option(1, "read heads", minimum=1, maximum=64)
-    write_head_num: int = option(1, "write heads", minimum=1, maximum=64)
+    controller: str = option(
+        "lstm", "controller of the memory", choices=("lstm", "feed_forward"), only=WITH_NTM
+    )
+    memory_size: int = option(128, "slots of the memory", minimum=1, maximum=65_536, only=WITH_NTM)
+    memory_vector_dim: int = option(20, "width of a slot", minimum=1, maximum=4096, only=WITH_NTM)
+    read_head_num: int = option(1, "read heads", minimum=1, maximum=64, only=WITH_NTM)
+    write_head_num: int = option(1, "write heads", minimum=1, maximum=64, only=WITH_NTM)
     addressing_mode: str = option(
         "content_and_location",
         "all four steps of addressing, or by content alone",
         choices=("content_and_location", "content"),
+        only=WITH_NTM,
     )
-    shift_range: int = option(1, "largest move of a head in one step", minimum=0, maximum=1000)
+    shift_range: int = option(
+        1,
+        "largest move of a head in one step",
+        minimum=0,
+        maximum=1000,
+        only=[WITH_NTM, ("addressing_mode", "content_and_location")],
+    )
     memory_init: str = option(
         "constant",
         "memory at the start: 1e-6, random numbers that stay, or learned",
         choices=("constant", "random", "learned"),
+        only=WITH_NTM,
     )
     vector_dim: int = option(8, "bits of a vector", minimum=1, maximum=4096)
     min_length: int = option(
@@ -66,7 +80,13 @@ class NTMConfig(MemoryConfig):
     max_length: int = option(
         20, "longest sequence in training (for recall: items)", minimum=1, maximum=10_000
     )
-    max_repeats: int = option(10, "largest number of repeats in training", minimum=1, maximum=1000)
+    max_repeats: int = option(
+        10,
+        "largest number of repeats in training",
+        minimum=1,
+        maximum=1000,
+        only=("task", "repeat_copy"),
+    )
     seeds: int = option(
         1, "networks trained, with seeds one after the other", minimum=1, maximum=1000
     )
@@ -76,7 +96,10 @@ class NTMConfig(MemoryConfig):
         check=counts,
     )
     test_repeats: str = option(
-        "10,20", "repeats of the test, at --max-length vectors", check=counts
+        "10,20",
+        "repeats of the test, at --max-length vectors",
+        check=counts,
+        only=("task", "repeat_copy"),
     )
     test_sequences: int = option(1000, "sequences of each test", minimum=1, maximum=10**7)
 
@@ -167,9 +190,17 @@ class MANNConfig(MemoryConfig):
     rnn_size: int = changed(
         MemoryConfig, "rnn_size", 200, "units of the controller, or of the LSTM"
     )
-    memory_vector_dim: int = changed(MemoryConfig, "memory_vector_dim", 40)
-    head_num: int = option(4, "read heads, and as many write heads", minimum=1, maximum=64)
-    gamma: float = option(0.95, "share of the usage that a step keeps", minimum=0.0, maximum=1.0)
+    controller: str = option(
+        "lstm", "controller of the memory", choices=("lstm", "feed_forward"), only=WITH_MANN
+    )
+    memory_size: int = option(128, "slots of the memory", minimum=1, maximum=65_536, only=WITH_MANN)
+    memory_vector_dim: int = option(40, "width of a slot", minimum=1, maximum=4096, only=WITH_MANN)
+    head_num: int = option(
+        4, "read heads, and as many write heads", minimum=1, maximum=64, only=WITH_MANN
+    )
+    gamma: float = option(
+        0.95, "share of the usage that a step keeps", minimum=0.0, maximum=1.0, only=WITH_MANN
+    )
     batch: int = changed(MemoryConfig, "batch", 16, "episodes per step")
     learning_rate: float = changed(MemoryConfig, "learning_rate", 3e-3)
     clip: float = changed(MemoryConfig, "clip", 10.0)
@@ -210,7 +241,7 @@ SCRIPTS = {
         "Neural Turing machine: copy, repeat copy and associative recall.",
         NTMConfig,
         NTM,
-        ONE_DEVICE,
+        ONE_DEVICE | NO_DATA,
     ),
     "train_mann": Script(
         "Memory-augmented network: learn characters while they are shown.",

@@ -7,6 +7,7 @@ from chapters.engine.configuration import Model, RunConfig, Script, changed, num
 from chapters.engine.errors import ConfigError
 from chapters.experiments.options import (
     EPISODES,
+    NO_DATA,
     ONE_DEVICE,
     UNITS,
     AdaptationOptions,
@@ -35,6 +36,12 @@ class OmniglotConfig(AdaptationOptions):
     """Options of ``chapters.ch06_maml.train_omniglot``."""
 
     method: str = option("maml", "learner", choices=METHODS)
+    network: str = option(
+        "conv4",
+        "maml, adml: four strided convolutions, or four dense layers",
+        choices=("conv4", "dense4"),
+        only=("method", "maml", "adml"),
+    )
     epsilon: float = option(
         0.1,
         "adml: largest change of a pixel in training",
@@ -212,18 +219,22 @@ SCRIPTS = {
         "Accuracy of MAML and ADML on clean and on attacked queries, by strength of the attack.",
         AttackConfig,
         ATTACK,
-        without=dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
+        without={
+            **dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
+            "seed": "whose tasks are those of the runs",
+        },
     ),
     "train_toy": Script(
         "The book's toy problem of sections 6.5 and 6.7, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without=ONE_DEVICE,
+        without=ONE_DEVICE | NO_DATA,
     ),
     "train_sine": Script(
         "MAML and CAML on sine curves: fit a curve from a few points after a few steps.",
         SineConfig,
         SINE,
+        without=NO_DATA,
     ),
     "train_omniglot": Script(
         "MAML and its variants on Omniglot: adapt to characters never seen by gradient steps.",

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     loop = toy.loop(step, learner, optimizer, training, validation, run, config)
     history = loop()
     run.weights(learner)
-    name = config.method.upper()
+    name = f"{'FO' if config.first_order else ''}{config.method.upper()}"
     scores = toy.test({name: learner, "random weights": untrained}, test, config)
     print(toy.table(*scores, config))
     run.metrics(name, toy.rows(*scores, config), learner, loop)
@@ -50,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
 def build_learner(config):
     """The learner of the options, not trained."""
     network = networks.logistic_layer(toy.DIM)
-    shared = {"inner_steps": config.inner_steps, "test_steps": config.test_steps}
+    names = ("inner_steps", "test_steps", "first_order")
+    shared = {name: getattr(config, name) for name in names}
     if config.method == "adml":
         attack = {"epsilon": config.epsilon, "pairing": config.pairing}
         return adml.ADML(network, binary_cross_entropy, config.inner_rate, **attack, **shared)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, option
+from chapters.engine.configuration import Model, Script, changed, option
 from chapters.experiments.options import (
     ITEMS,
+    NO_DATA,
     ONE_DEVICE,
     STEPS,
     AdaptationOptions,
@@ -30,6 +31,9 @@ PUBLISHED_SINE = {
 }
 
 
+INNER_RATE = "reptile: inner learning rate; meta_sgd learns its own, see --rate"
+
+
 @dataclass(frozen=True)
 class MethodOptions:
     """What the methods of this chapter have beyond the options of an experiment."""
@@ -43,6 +47,11 @@ class MethodOptions:
         0.0,
         "meta_sgd: where all rates start; 0 draws one from 0.005 to 0.1 as the paper",
         minimum=0.0,
+        only=("method", "meta_sgd"),
+    )
+    first_order: bool = option(
+        False,
+        "meta_sgd: leave out second derivatives; reptile has none",
         only=("method", "meta_sgd"),
     )
     inner_batch: int = option(
@@ -71,6 +80,10 @@ class MethodOptions:
 @dataclass(frozen=True)
 class SineConfig(MethodOptions, SineOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_sine``."""
+
+    inner_rate: float = changed(
+        SineOptions, "inner_rate", 0.01, INNER_RATE, only=("method", "reptile")
+    )
 
 
 # One step, 40-40 ReLU, Adam at 0.001: the paper's settings. Its curves differ in frequency too.
@@ -129,6 +142,10 @@ SINE = {
 @dataclass(frozen=True)
 class OmniglotConfig(MethodOptions, AdaptationOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_omniglot``."""
+
+    inner_rate: float = changed(
+        AdaptationOptions, "inner_rate", 0.4, INNER_RATE, only=("method", "reptile")
+    )
 
 
 QUICK = {
@@ -189,6 +206,17 @@ OMNIGLOT = {
 class ToyConfig(MethodOptions, ToyOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_toy``."""
 
+    inner_rate: float = changed(
+        ToyOptions, "inner_rate", 1.0, INNER_RATE, only=("method", "reptile")
+    )
+    query: int = changed(
+        ToyOptions,
+        "query",
+        10,
+        "meta_sgd: query points; reptile trains on its support set alone",
+        only=("method", "meta_sgd"),
+    )
+
 
 TOY = {
     "quick": {"rate": 1.0, "steps": 3000, "steps_per_epoch": 300},
@@ -202,12 +230,13 @@ SCRIPTS = {
         "The book's toy problem of section 7.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without=ONE_DEVICE,
+        without=ONE_DEVICE | NO_DATA,
     ),
     "train_sine": Script(
         "Meta-SGD and Reptile on sine curves: fit a curve from a few points after a few steps.",
         SineConfig,
         SINE,
+        without=NO_DATA,
     ),
     "train_omniglot": Script(
         "Meta-SGD and Reptile on Omniglot: adapt to characters never seen by gradient steps.",

@@ -16,7 +16,9 @@ from chapters.experiments.options import outer_rate
 
 
 def check(config) -> None:
-    """ConfigError unless some tasks of a batch are no outliers."""
+    """ConfigError unless some tasks are no outliers, and there is something to compare."""
+    if getattr(config, "compare", False) and not config.agreement:
+        raise ConfigError("--no-agreement is what --compare compares with; add --no-compare.")
     if config.outliers >= config.tasks:
         raise ConfigError(
             f"--outliers is {config.outliers}; it must be less than --tasks, {config.tasks}."

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, Script, option
 from chapters.experiments.options import (
+    NO_DATA,
     ONE_DEVICE,
     TASKS,
     AdaptationOptions,
@@ -17,6 +18,9 @@ class AgreementOptions:
     """What gradient agreement has beyond the options of an experiment."""
 
     base: str = option("maml", "whose outer step is weighted", choices=("maml", "reptile"))
+    first_order: bool = option(
+        False, "maml: leave out second derivatives; reptile has none", only=("base", "maml")
+    )
     agreement: bool = option(True, "weight tasks by agreement; without, each counts 1/n")
     outliers: int = option(
         0,
@@ -31,7 +35,9 @@ class SineConfig(AgreementOptions, SineOptions):
     """Options of ``chapters.ch08_gradient_agreement.train_sine``."""
 
     compare: bool = option(
-        False, "train the same without agreement as well, and show the paired difference"
+        False,
+        "train the same without agreement as well, and show the paired difference",
+        only=("agreement", True),
     )
 
 
@@ -104,12 +110,13 @@ SCRIPTS = {
         "The book's toy problem of section 8.4, with tasks that can be learned.",
         ToyConfig,
         TOY,
-        without=ONE_DEVICE,
+        without=ONE_DEVICE | NO_DATA,
     ),
     "train_sine": Script(
         "MAML and Reptile with gradient agreement on sine curves, with outlier tasks or without.",
         SineConfig,
         SINE,
+        without=NO_DATA,
     ),
     "train_omniglot": Script(
         "MAML and Reptile with gradient agreement on Omniglot: characters never seen.",

@@ -46,7 +46,7 @@ def option(
     minimum=None,
     maximum=None,
     check: Callable[[str, str], Any] | None = None,
-    only: tuple[str, str] | None = None,
+    only: tuple | list[tuple] = (),
 ):
     """A field of a configuration.
 
@@ -56,7 +56,8 @@ def option(
         choices: the values that are allowed, if they can be counted.
         minimum, maximum: ends of a number; every number has an upper end, see ``LARGEST``.
         check: (text, flag) -> anything; raises ConfigError where a text does not fit.
-        only: name of another option and its value without which this one has no effect.
+        only: name of another option and the values of it without which this one has no effect,
+            such as ``("method", "maml", "adml")``; or a list of these, all of which must hold.
     """
     metadata = {
         "help": help,
@@ -64,12 +65,16 @@ def option(
         "minimum": minimum,
         "maximum": LARGEST.get(type(default)) if maximum is None else maximum,
         "check": check,
-        "only": only,
+        "only": _conditions(only),
     }
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def changed(options: type, name: str, default, help: str = ""):
+def _conditions(only) -> list[tuple]:
+    return only if isinstance(only, list) else [only] * bool(only)
+
+
+def changed(options: type, name: str, default, help: str = "", only=()):
     """A field of a base class with another default, and other words where they are needed.
 
     Args:
@@ -77,11 +82,11 @@ def changed(options: type, name: str, default, help: str = ""):
         name: of the option.
         default: the new one.
         help: one line; as it was when empty.
+        only: as for ``option``; as it was when empty.
     """
     metadata = dict(options.__dataclass_fields__[name].metadata)
-    return dataclasses.field(
-        default=default, metadata={**metadata, "help": help or metadata["help"]}
-    )
+    words = {"help": help or metadata["help"], "only": _conditions(only) or metadata["only"]}
+    return dataclasses.field(default=default, metadata={**metadata, **words})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +124,7 @@ def parse(script: Script, argv: list[str] | None = None):
     """
     parser = _parser(script)
     given = vars(parser.parse_args(argv))
+    _check_applies(script, given)
     preset = given.get("preset", next(iter(script.presets)))
     config = build(script, preset, {**given, "preset": preset})
     _check_meaning(script, config, given)
@@ -221,23 +227,34 @@ def _check_text(flag: str, text: str) -> None:
         raise ConfigError(f"{flag} is {text!r}; a name cannot hold a zero byte.")
 
 
-def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
-    """Refuse an option that was typed and would be ignored."""
-    metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
+def _check_applies(script: Script, given: dict[str, Any]) -> None:
+    """Refuse an option that was typed and that the script does without."""
     for name in given:
         if name in script.without:
             raise ConfigError(
                 f"{flag_of(name)} does not apply to this script, {script.without[name]}; leave it "
                 "away."
             )
-        if metadata[name]["only"]:
-            other, needed = metadata[name]["only"]
+
+
+def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
+    """Refuse an option that was typed and that another one makes useless."""
+    metadata = {field.name: field.metadata for field in dataclasses.fields(script.config)}
+    for name, value in given.items():
+        for other, *needed in [] if value is False else metadata[name]["only"]:
             found = getattr(config, other)
-            if found != needed:
+            if found not in needed:
                 raise ConfigError(
-                    f"{flag_of(name)} is for {flag_of(other)} {needed} and has no effect with "
-                    f"{flag_of(other)} {found}; leave one of them away."
+                    f"{flag_of(name)} is for {_typed(other, *needed)} and has no effect with "
+                    f"{_typed(other, found)}; leave one of them away."
                 )
+
+
+def _typed(name: str, *values) -> str:
+    """An option with its values, as in a message: ``--no-augment``, ``--method maml or adml``."""
+    if isinstance(values[0], bool):
+        return flag_of(name) if values[0] else flag_of(f"no_{name}")
+    return f"{flag_of(name)} {' or '.join(map(str, values))}"
 
 
 KINDS = {int: whole, float: number, str: str}

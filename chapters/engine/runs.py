@@ -91,7 +91,7 @@ class RunFolder:
             "another --run folder."
         )
         folder = self.path / "checkpoints"
-        folder.mkdir(exist_ok=True)
+        _add(folder)
         return files.locked(folder / ".lock", 0, busy)
 
     def _compare_processor(self) -> None:
@@ -111,7 +111,7 @@ class RunFolder:
     def sub(self, name: str) -> "RunFolder":
         """Folder of a part of the run, such as one split of a cross-validation."""
         if self.chief:
-            (self.path / name).mkdir(exist_ok=True)
+            _add(self.path / name)
         return RunFolder(self.path / name, self.config, self.script, self.chief)
 
     def json(self, name: str, data) -> None:
@@ -171,6 +171,14 @@ def _make(path: Path) -> None:
         raise RunError(
             f"{path} cannot be made ({error.strerror}); choose another --run folder."
         ) from error
+
+
+def _add(path: Path) -> None:
+    """Make a folder within a run's, which was there when the run began."""
+    try:
+        path.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise RunError(f"{path.parent} is gone; leave a folder alone while it is used.") from error
 
 
 def _choose(config: RunConfig, script: str) -> Path:

@@ -34,20 +34,34 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
     console.print_anything()
     try:
         main(argv)
-    except (DataError, RunError) as error:
-        _leave(f"error: {error}", 2)
-    except OSError as error:
-        if error.errno not in FILE_ERRORS:
-            raise
-        _leave(f"error: Cannot write {file_error(error)}. A run goes on with --resume.", 2)
-    except MemoryError as error:
-        _leave(f"error: {TOO_LARGE} ({error or 'no more memory'}).", 2)
     except Exception as error:
-        if not _out_of_memory(error):
+        sentence = sentence_of(error)
+        if not sentence:
             raise
-        _leave(f"error: {TOO_LARGE} ({str(error).partition(chr(10))[0][:200]}).", 2)
+        _leave(f"error: {sentence}", 2)
     except KeyboardInterrupt:
         _leave("\nStopped. The same command with --resume goes on from the last checkpoint.", 130)
+
+
+def sentence_of(error: Exception) -> str:
+    """What the user is told of an expected failure; empty for a defect of this project."""
+    if isinstance(error, DataError | RunError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in FILE_ERRORS:
+        return f"Cannot write {file_error(error)}. A run goes on with --resume."
+    if isinstance(error, MemoryError) or _out_of_memory(error):
+        reason = str(error).partition("\n")[0][:200] or "no more memory"
+        return f"{TOO_LARGE} ({reason})."
+    return ""
+
+
+def excepthook(kind, error, trace) -> None:
+    """``sys.excepthook`` of a program that is no function, such as a notebook: as ``run``."""
+    sentence = sentence_of(error)
+    if not sentence:
+        sys.__excepthook__(kind, error, trace)
+        return
+    _leave(f"error: {sentence}", 2)
 
 
 def _out_of_memory(error: Exception) -> bool:

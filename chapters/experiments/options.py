@@ -9,8 +9,9 @@ from chapters.engine.errors import ConfigError
 
 CLASSES, ITEMS, TASKS = 10_000, 10_000, 10_000  # most ways, shots or queries, tasks of a batch
 EPISODES = 10**7
-# Why ``--strategy`` does not apply to scripts of small networks.
+# Options of every script that do not apply to some: why.
 ONE_DEVICE = {"strategy": "whose steps are one compiled program for one device"}
+NO_DATA = {"data_root": "which makes its data up"}
 UNITS, STEPS = 4096, 1000  # most units of a layer, inner steps (a graph has a copy of each)
 
 
@@ -83,7 +84,12 @@ class ImageOptions(RunConfig):
     steps: int = option(10000, "training steps", minimum=1)
     steps_per_epoch: int = option(500, "steps between validations", minimum=1)
     steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
-    patience: int = option(0, "epochs without progress before stopping; 0 never", minimum=0)
+    patience: int = option(
+        0,
+        "epochs without progress on validation classes before stopping; 0 never",
+        minimum=0,
+        only=("train_split", "train"),
+    )
     validation_episodes: int = option(200, "episodes of a validation", minimum=2, maximum=EPISODES)
     columns: str = option(
         "5w1s,5w5s", "tests, as <way>w<shot>s with commas between", check=parse_columns
@@ -191,7 +197,13 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
         "four strided convolutions, or four dense layers",
         choices=("conv4", "dense4"),
     )
-    filters: int = option(64, "channels of each convolution", minimum=1, maximum=UNITS)
+    filters: int = option(
+        64,
+        "channels of each convolution",
+        minimum=1,
+        maximum=UNITS,
+        only=("network", "conv4"),
+    )
     batch_norm: str = option(
         "transductive",
         "statistics that normalise training queries: their own (as the papers), or the support "

@@ -87,6 +87,14 @@ def test_ep_1_the_blog_has_two_tasks_and_zero_costs_2_over_pi():
     assert np.abs(y).mean() == pytest.approx(2 / math.pi, abs=0.01)
 
 
+def test_ep_3_the_outer_loss_is_of_new_points_of_the_same_curve():
+    inputs, query_y = SineTasks(4, 4, tasks=100, **BLOG)(0)
+    sign = np.sign(inputs["support_y"] * np.sin(inputs["support_x"]))  # +1 or -1, [task, 4, 1]
+    np.testing.assert_array_equal(sign, np.tile(sign[:, :1], [1, 4, 1]))
+    np.testing.assert_allclose(query_y, sign * np.sin(inputs["query_x"]), atol=2e-6)
+    assert not np.isin(inputs["query_x"], inputs["support_x"]).any()
+
+
 def test_e6_1_support_and_query_are_of_the_same_task():
     """Two numbers fitted to the support set alone foretell the query set, and are the task's."""
     sampler = SineTasks(5, 10, tasks=50)

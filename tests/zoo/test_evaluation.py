@@ -1,6 +1,8 @@
 """Evaluations repeat the figures of the cards, and refuse what does not fit a model."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from chapters.engine.errors import RunError
@@ -33,6 +35,27 @@ def test_shot_query_and_seed_are_those_asked_for(curves):
     assert (few["shot"], many["shot"], many["query"]) == (2, 20, 7)
     assert few["mean"] > 2 * many["mean"]
     assert error(seed=1)["mean"] == error(seed=1)["mean"] != error(seed=2)["mean"]
+
+
+def test_the_blogs_network_learns_either_curve_from_one_initialisation():
+    """Predicting 0 costs 2 / pi, and nothing that does not adapt costs less."""
+    blog = zoo.load("maml-sine-blog")
+    errors = {row["measure"]: row["mean"] for row in zoo.evaluate(blog, episodes=100)}
+    assert errors["mae_after_0_steps"] == pytest.approx(2 / np.pi, abs=0.03)
+    assert errors["mae_after_5_steps"] < 0.15
+
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.uniform(-2 * np.pi, 2 * np.pi, [20, 4, 1]), tf.float32)
+    grid = tf.tile(tf.linspace(-6.0, 6.0, 100)[None, :, None], [20, 1, 1])  # [task, point, 1]
+    upright, inverted = (
+        blog.learner.predict_with(blog.learner.adapt(x, y, 5), grid).numpy()
+        for y in (tf.sin(x), tf.sin(x + np.pi))
+    )
+    sine = np.sin(grid)
+    for fitted, sign in ((upright, 1), (inverted, -1)):
+        amplitude = (fitted * sine).mean(axis=1) / (sine**2).mean(axis=1)  # [task, 1]
+        assert np.all(sign * amplitude > 0.3)  # four points can lie badly
+        assert np.mean(amplitude) == pytest.approx(sign, abs=0.15)
 
 
 @pytest.mark.real_data

@@ -1,6 +1,7 @@
 """The walkthrough runs from the first cell to the last, and opens as a notebook."""
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def run(monkeypatch, tmp_path, photos="") -> dict:
     monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr(labelled, "WAYS", (2, 5))
     monkeypatch.setattr(sys, "argv", ["walkthrough.py"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # it sets its own
     return runpy.run_path(str(FILE), run_name="__main__")
 
 
@@ -55,3 +57,16 @@ def test_it_opens_as_a_notebook():
     for kind, cell in zip(kinds, cells, strict=True):
         lines = [line for line in cell.splitlines()[1:] if line]
         assert all(line.startswith("#") for line in lines) == (kind == "text")
+
+
+def test_photos_that_are_not_there_are_one_sentence(tmp_path):
+    root = FILE.parents[1]
+    settings = {"PHOTOS": str(tmp_path / "photos"), "RESULTS": str(tmp_path), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.walkthrough"],
+        cwd=root, env=settings, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {tmp_path}/photos/known is missing")

@@ -25,10 +25,11 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
     """The data set, and the options adapted to it when it is a folder of the user's own.
 
     Raises:
-        ConfigError: neither a known set nor a folder.
+        ConfigError: neither a known set nor a folder, or options of a folder with a known set.
         DataError: data missing or broken.
     """
     if config.data in SETS:
+        _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
         return datasets.load(config.data, size=config.image_size, **options), config
     if not Path(config.data).is_dir():
@@ -144,3 +145,13 @@ def describe(data: Dataset, config: ImageOptions) -> str:
         f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
         f"{config.shot}-shot, {config.query} queries per class."
     )
+
+
+def _check_no_folder(config: ImageOptions) -> None:
+    """Refuse what only the pictures of a folder can be read as."""
+    given = {f"--channels {config.channels}": config.channels != 1, "--invert": config.invert}
+    for flag in (flag for flag, there in given.items() if there):
+        raise ConfigError(
+            f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
+            "them away."
+        )

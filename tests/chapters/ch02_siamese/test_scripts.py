@@ -16,8 +16,8 @@ from chapters.engine import script
 from datasets.readers.pgm import write_pgm
 from tests.chapters.presets import each
 
-TINY_FACES = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2",
-              "--dim", "16"]  # fmt: skip
+TINY_BOOK = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2"]
+TINY_FACES = [*TINY_BOOK, "--dim", "16"]
 TINY_AUDIO = ["--data", "synth_sounds", "--folds", "2", "--repeats", "1", "--steps", "4",
               "--steps-per-epoch", "2"]  # fmt: skip
 PICTURES = {"loss_curve.png", "distances.png", "roc.png", "pairs.png"}
@@ -204,6 +204,13 @@ def test_bad_options_end_in_one_sentence(main, capsys):
     assert "must be at least 2" in sentence_of(main, ["--pairs", "1"], capsys)
 
 
+def test_the_books_sound_network_is_not_trained_on_parts_of_clips(capsys):
+    sentence = sentence_of(train_audio.main, ["--encoder", "book"], capsys)
+    assert sentence == (
+        "error: --encoder book takes 400 frames, but --augment trains on 64; add --no-augment."
+    )
+
+
 def test_missing_data_end_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("METAZOO_DATA", raising=False)
     options = ["--preset", "unseen", "--offline", "--run", str(tmp_path / "run")]
@@ -216,7 +223,7 @@ def test_missing_data_end_in_one_sentence(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", each(FACES, ("book",)))  # quick is run above
 def test_every_face_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
-    options = [*TINY_FACES, "--sample-size", "160"] if preset == "book" else TINY_FACES
+    options = [*TINY_BOOK, "--sample-size", "160"] if preset == "book" else TINY_FACES
     train_faces.main(["--preset", preset, *options, "--run", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     if preset == "book":  # what the reader of the book expects to see

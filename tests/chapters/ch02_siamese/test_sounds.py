@@ -5,10 +5,12 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from chapters.ch02_siamese import baselines, sounds
+from chapters.ch02_siamese import baselines, sounds, train_audio
 from chapters.ch02_siamese.presets import AudioConfig
+from chapters.engine.evaluation import Conditions
 from datasets.errors import DataError
 from datasets.sets.sounds import Clips
+from datasets.tasks.pairs import folder_folds
 
 
 def made_clips(per_folder=6, frames=400):
@@ -130,3 +132,42 @@ def test_folders_must_be_there():
     clips = made_clips()
     with pytest.raises(DataError, match="folder 'Cats'"):
         sounds.get_data(clips, np.flatnonzero(clips.folder != "Cats"))
+
+
+class Listener:
+    """A learner that notes the clips it is given: in tasks, and in pairs as its own network."""
+
+    def __init__(self):
+        self.in_tasks, self.in_pairs, self.siamese = [], [], self
+
+    def __call__(self, inputs):
+        self.in_tasks += [*inputs["support_x"][0].numpy(), *inputs["query_x"][0].numpy()]
+        return tf.one_hot(tf.zeros(inputs["query_x"].shape[:2], tf.int32), 2)
+
+    def pair_distance(self, a, b):
+        self.in_pairs += [*a, *b]
+        return tf.reduce_mean(tf.abs(a - b), axis=[1, 2])[:, None]
+
+
+@pytest.fixture
+def eager():
+    """No graphs: what is computed can be looked at."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_published_network_is_tested_on_clips_of_the_fold_it_never_heard(
+    seed, eager, monkeypatch
+):
+    """The folds follow the seed of the training, the tasks the seed that is asked for."""
+    clips, listener = made_clips(), Listener()
+    config = AudioConfig(data="synth_sounds", folds=3, seed=seed)
+    monkeypatch.setattr(sounds, "load", lambda config: clips)
+    train_audio.evaluate(listener, config, Conditions(episodes=40, seed=1))
+    held_out = set(np.flatnonzero(folder_folds(clips.folder, 3, seed) == 0).tolist())
+    assert len(held_out) == 6
+    number = {clip.tobytes(): position for position, clip in enumerate(clips.features)}
+    for heard in (listener.in_tasks, listener.in_pairs):
+        assert {number[clip.tobytes()] for clip in heard} == held_out

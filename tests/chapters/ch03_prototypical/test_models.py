@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from chapters.ch03_prototypical import models
 from chapters.ch03_prototypical.baselines import PixelNeighbour
-from chapters.engine.evaluation import accuracy
+from chapters.engine.evaluation import Evaluator, accuracy
 
 
 class Identity(keras.layers.Layer):
@@ -263,3 +263,22 @@ def test_e3_12_more_than_256_classes_keep_their_labels():
     dataset.splits["train"] = np.arange(300)
     query_y = EpisodeSampler(dataset, "train", 300, 1, 1).episode(0).query_y
     assert int(tf.reduce_max(query_y)) == 299
+
+
+def test_e3_14_in_results_a_query_is_answered_as_if_it_were_alone():
+    """Stored averages unless it is asked otherwise; with the batch's own, queries have a say."""
+    learner = models.PrototypicalNetwork(models.get_embeddings((16, 16, 1), 4, 4))
+    x = tf.constant(np.random.default_rng(4).random([1, 9, 16, 16, 1]), tf.float32)
+    support = {"support_x": x[:, :4], "support_y": tf.constant([[0, 1, 2, 3]])}
+
+    def first_query(queries, *regime):
+        def episodes(index):
+            return {**support, "query_x": x[:, 4 : 4 + queries]}, tf.zeros([1, queries], tf.int32)
+
+        episodes.tasks, episodes.seed = 1, 0
+        options = {"measure": lambda query_y, logits: logits[:, 0, 0]}
+        return Evaluator(learner, episodes, 1, *regime, **options)().mean
+
+    assert first_query(1) == pytest.approx(first_query(5), rel=1e-4)
+    alone, among_others = (first_query(queries, "transductive") for queries in (1, 5))
+    assert abs(alone / among_others - 1) > 0.01

@@ -8,21 +8,25 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch05_memory import measures, report, train_mann, train_ntm
-from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, NTMConfig
+from chapters.ch05_memory.presets import MANN, NTM, SCRIPTS, MANNConfig, NTMConfig
 from chapters.engine import configuration, script
+from chapters.engine.evaluation import Conditions
 from chapters.engine.runs import RunFolder
 from datasets.tasks.sequences import CopyTask
+from tests.chapters.experiments.test_images import blots
 from tests.chapters.presets import each
 
 TINY = [
-    "--rnn-size", "4", "--memory-size", "8", "--memory-vector-dim", "3", "--batch", "2",
-    "--steps", "4", "--steps-per-epoch", "2", "--steps-per-call", "2",
+    "--rnn-size", "4", "--batch", "2", "--steps", "4", "--steps-per-epoch", "2",
+    "--steps-per-call", "2",
 ]  # fmt: skip
-TINY_NTM = [*TINY, "--max-length", "3", "--test-lengths", "2,3", "--test-sequences", "4"]
-TINY_MANN = [
+MEMORY = ["--memory-size", "8", "--memory-vector-dim", "3"]
+BITS = [*TINY, "--max-length", "3", "--test-lengths", "2,3", "--test-sequences", "4"]
+CHARACTERS = [
     *TINY, "--data", "strokes", "--image-size", "8", "--validation-episodes", "2",
     "--test-episodes", "2",
 ]  # fmt: skip
+TINY_NTM, TINY_MANN = [*BITS, *MEMORY], [*CHARACTERS, *MEMORY]
 FILES = {
     "config.json", "run.json", "metrics.json", "model.weights.h5", "learning_curve.png",
 }  # fmt: skip
@@ -151,7 +155,9 @@ def test_an_exported_learner_takes_episodes_of_every_length(mann_run):
 
 @pytest.mark.parametrize("preset", each(NTM, ("book", "repeat_copy", "recall", "paper_lstm")))
 def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, capsys):
-    tiny = [*TINY_NTM, "--test-repeats", "2", "--max-repeats", "2", "--seeds", "1"]
+    tiny = [*(BITS if "model" in NTM[preset] else TINY_NTM), "--seeds", "1"]
+    if preset == "repeat_copy":
+        tiny += ["--test-repeats", "2", "--max-repeats", "2"]
     train_ntm.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])
     shown = capsys.readouterr().out
     assert "Wrong bits per sequence" in shown
@@ -160,7 +166,7 @@ def test_every_preset_of_the_turing_machine_runs(preset, in_short, tmp_path, cap
 
 @pytest.mark.parametrize("preset", each(MANN, ("lstm", "feed_forward", "strings")))
 def test_every_preset_of_the_presentations_runs(preset, in_short, tmp_path, capsys):
-    tiny = [*TINY_MANN, "--length", "12"]
+    tiny = [*(CHARACTERS if "model" in MANN[preset] else TINY_MANN), "--length", "12"]
     train_mann.main(["--preset", preset, *tiny, "--run", str(tmp_path / "run")])
     assert "Right labels in %" in capsys.readouterr().out
 
@@ -227,6 +233,8 @@ def test_e5_6_and_e5_7_a_short_training_learns_to_copy(tmp_path):
     assert found["wrong_bits"]["trained"] < 0.01 * 3 * 1.5  # 1 % of the bits
     log = (tmp_path / "run/log.csv").read_text().split()
     assert len(log) == 1 + 5
+    saved = sorted(path.name for path in (tmp_path / "run/checkpoints").glob("step-*"))
+    assert saved == ["step-0000002000", "step-0000002500"]  # of five epochs the newest two
 
 
 def test_the_table_of_one_network_has_one_row():
@@ -235,6 +243,37 @@ def test_the_table_of_one_network_has_one_row():
     config = NTMConfig(test_sequences=2)
     lines = report.table([result], {"trained": CopyTask(2, 8, 1, 2)}, config).splitlines()
     assert [line for line in lines if "0.500" in line] and "0 of 1 converged" in lines[-1]
+
+
+@pytest.mark.parametrize("task", ["copy", "repeat_copy", "recall"])
+def test_no_test_of_any_length_has_a_seed_of_training(task):
+    config = NTMConfig(task=task, min_length=2, max_length=4, seeds=5, test_lengths="3,6", seed=7)
+    training = {train_ntm.training_task(config, 7 + number).seed for number in range(5)}
+    tests = train_ntm.test_tasks(config)
+    assert training == {7, 8, 9, 10, 11}
+    assert {test.seed for test in tests.values()} == {7 + train_ntm.TEST}
+    assert len(tests) == (5 if task == "repeat_copy" else 3)
+
+
+def test_a_published_network_is_tested_on_sequences_of_the_seed_that_is_asked_for(monkeypatch):
+    config, seen = NTMConfig(test_lengths="3", max_length=2, seed=4), []
+
+    def test_network(model, seed, tests, config):
+        seen.append(({test.seed for test in tests.values()}, config.test_sequences))
+        return {"seed": seed, "wrong": {name: np.zeros(2) for name in tests}}
+
+    monkeypatch.setattr(train_ntm, "test_network", test_network)
+    rows = train_ntm.evaluate(None, config, Conditions(episodes=33, seed=9))
+    assert seen == [({9 + train_ntm.TEST}, 33)]
+    assert {row["seed"] for row in rows} <= {9, 9 + train_ntm.TEST}
+
+
+def test_characters_of_validation_and_test_are_others_and_never_moved():
+    config = MANNConfig(way=2, length=4, jitter=3, train_split="train")
+    samplers = train_mann.samplers(blots(train=4, val=3, test=3), config)
+    names = [sampler.name for sampler in samplers]
+    assert names == ["blots/train", "blots/val", "blots/test"]
+    assert [sampler.jitter for sampler in samplers] == [3, 0, 0]
 
 
 def test_fresh_sequences_are_not_those_of_training():

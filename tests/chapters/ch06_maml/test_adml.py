@@ -180,6 +180,26 @@ def test_in_both_batch_norm_regimes_it_is_maml_without_attacks(batch_norm):
     assert differ(gradient(model, batch), step_gradient(maml.train_step, plain, batch)) < 1e-12
 
 
+@pytest.mark.parametrize("pairing", adml.PAIRINGS)
+def test_honest_queries_are_normalised_by_what_their_weights_were_adapted_to(pairing):
+    """The attacked support set belongs to the adversarial weights, whichever queries they get."""
+    model = learner(normalised_network(), batch_norm="support", pairing=pairing)
+    inputs, query_y = classification()
+    x, y, query_x = (inputs[name] for name in ("support_x", "support_y", "query_x"))
+    attacked_x = model.attack(model.adapt(x, y, 0), x, y)
+    of_clean = model.adapt(x, y, 1), x
+    of_attacked = model.adversary.adapt(attacked_x, y, 1), attacked_x
+    pairs = {"crossed": (of_attacked, of_clean), "parallel": (of_clean, of_attacked)}
+    (weights, support), (attacked_weights, attacked_support) = pairs[pairing]
+    attacked_query_x = model.attack(attacked_weights, query_x, query_y, attacked_support)
+    expected = [
+        model.predict_with(weights, query_x, support),
+        model.predict_with(attacked_weights, attacked_query_x, attacked_support),
+    ]
+    for found, wanted in zip(model.predict_pair(inputs, query_y), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
 def test_weights_are_saved_once_and_load(tmp_path):
     """Both adaptations start from one theta."""
     model, other, (inputs, _) = learner(), learner(), classification()

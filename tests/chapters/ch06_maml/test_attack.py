@@ -3,10 +3,14 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from chapters.ch06_maml import attack, benchmark, train_omniglot
+from chapters.ch06_maml.losses import cross_entropy
+from chapters.ch06_maml.presets import AttackConfig, OmniglotConfig
 from chapters.engine import script
 from chapters.engine.errors import ConfigError
+from chapters.experiments import images
 from chapters.experiments.images import adaptation
 
 KINDS = ("FGSM", "PGD")
@@ -46,6 +50,49 @@ def test_a_stronger_attack_leaves_fewer_right_and_epsilon_zero_is_clean(runs, tm
         )
         assert fgsm == pgd
     assert {"robustness.png", "attacked.png"} <= {path.name for path in run.iterdir()}
+
+
+class OneTask:
+    """Two classes: pixel k is brighter in an item of class k, by a fifth in queries."""
+
+    tasks, seed = 1, 0
+    support_x, support_y = tf.constant([[[1.0, 0.0], [0.0, 1.0]]]), tf.constant([[0, 1]])
+    query_x, query_y = tf.constant([[[0.6, 0.4], [0.4, 0.6]]]), tf.constant([[0, 1]])
+
+    def __call__(self, index):
+        inputs = {name: getattr(self, name) for name in ("support_x", "support_y", "query_x")}
+        return inputs, self.query_y
+
+
+class Recorder:
+    """A learner whose logits are the pixels; it notes what its predictions are made with."""
+
+    objective = staticmethod(cross_entropy)
+
+    def __init__(self):
+        self.used = []
+
+    def adapt(self, support_x, support_y, steps="those of a test"):
+        return support_x, support_y, steps
+
+    def predict_with(self, weights, x, support_x=None):
+        self.used.append((*weights, support_x))
+        return 100 * x
+
+
+@pytest.mark.parametrize("kind", ["fgsm", "pgd"])
+@pytest.mark.parametrize(("epsilon", "right"), [(0.0, 1.0), (0.05, 1.0), (0.3, 0.0)])
+def test_attacked_queries_are_answered_as_they_were_attacked(kind, epsilon, right, monkeypatch):
+    """Through the weights adapted to the support set, and with its batch-norm statistics."""
+    task, learner = OneTask(), Recorder()
+    monkeypatch.setattr(images, "samplers", lambda *_: (None, None, {"2w1s": task}))
+    options, config = OmniglotConfig(way=2), AttackConfig(episodes=2)
+    score = attack.robustness(learner, options, None, kind, epsilon, config)
+    assert (score.mean, score.episodes, score.batch_norm) == (right, 2, "support")
+    assert len(learner.used) > (epsilon > 0)  # the attack looks as well
+    expected = task.support_x, task.support_y, "those of a test", task.support_x
+    for used in learner.used:
+        assert all(one is other for one, other in zip(used, expected, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """CAML: its meta-gradient, what it reduces to, batch norm, and the errata of section 6.8."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -300,3 +303,14 @@ def test_a_support_set_of_another_width_is_refused():
     model, (inputs, _) = dense(), regression(inputs=3)
     with pytest.raises(RunError, match="items of shape .*3.*; the network takes .*2"):
         model.adapt(inputs["support_x"], inputs["support_y"])
+
+
+def test_e6_28_the_name_is_expanded_in_one_way():
+    root = Path(caml.__file__).parents[2]
+    files = [root / "README.md", *(path for kind in ("*.py", "*.md") for top in ("chapters", "zoo")
+                                   for path in (root / top).rglob(kind))]  # fmt: skip
+    name = re.compile(r"(?:\w+\s+)?context[\s-]+adapt\w*(?:\s+\w+\s+[\w-]+)?", re.IGNORECASE)
+    found = [words for path in files for words in name.findall(path.read_text(encoding="utf-8"))]
+    assert len(found) >= 2  # the page and the module
+    expanded = {" ".join(words.lower().split()) for words in found}
+    assert expanded == {"fast context adaptation via meta-learning"}

@@ -6,10 +6,14 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from chapters.ch06_maml import maml, networks, numpy_maml
+from chapters.ch06_maml import maml, networks, numpy_maml, train_sine
 from chapters.ch06_maml.losses import binary_cross_entropy, cross_entropy, squared_error
 from chapters.ch06_maml.maml import MAML
+from chapters.ch06_maml.presets import SCRIPTS
+from chapters.engine import configuration
 from chapters.engine.mapping import MODES
+from chapters.engine.runs import RunFolder
+from chapters.experiments import sine
 from datasets.tasks.hyperplanes import HyperplaneTasks
 from datasets.tasks.sinusoid import SineTasks
 from tests.chapters.meta_gradients import (
@@ -377,6 +381,33 @@ def test_e6_3_the_gradient_with_respect_to_the_adapted_weights_can_point_the_wro
 
     assert cosine(1e-4) > 0.9999
     assert cosine(1.0) < 0
+
+
+def test_e6_4_every_repetition_draws_new_tasks_adapts_and_moves_theta_once(tmp_path):
+    """Three turns of the script's loop are three outer steps on three batches, by hand."""
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    options = {"run": str(tmp_path / "run"), "tasks": 3, "hidden": "5", "learning_rate": 0.05}
+    options |= {"steps": 3, "steps_per_epoch": 3, "steps_per_call": 3}
+    config = configuration.build(SCRIPTS["train_sine"], "quick", options)
+    training, validation, _ = sine.samplers(config)
+    looped, by_hand = (train_sine.build_learner(config) for _ in range(2))
+    by_hand.network.set_weights(looped.network.get_weights())
+
+    def step_of(learner):
+        optimizer = sine.outer_optimizer(config, learner.trainable_variables)
+        return maml.train_step(learner, optimizer, "batched"), optimizer
+
+    step, optimizer = step_of(looped)
+    run = RunFolder.open(config, "tests.e6_4")
+    sine.loop(step, looped, optimizer, training, validation, run, config, verbose=0)()
+    step, _ = step_of(by_hand)
+    batches = [training(index) for index in range(3)]
+    assert len({float(query_y[0, 0, 0]) for _, query_y in batches}) == 3
+    for batch in batches:
+        step(batch)
+    for ours, theirs in zip(looped.network.weights, by_hand.network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
 def test_e6_8_at_the_books_rate_the_inner_step_is_void():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chapters.ch06_maml import gradcheck
+from chapters.ch06_maml import gradcheck, train_sine
 from chapters.ch06_maml.numpy_maml import (
     adapt,
     add_scaled,
@@ -14,6 +14,9 @@ from chapters.ch06_maml.numpy_maml import (
     meta_gradient,
     meta_loss,
 )
+from chapters.ch06_maml.presets import SCRIPTS
+from chapters.engine import configuration
+from chapters.experiments import sine
 
 RATE = 0.05
 
@@ -150,3 +153,32 @@ def test_the_command_exits_with_1_if_the_gradient_is_wrong(tiny_check, monkeypat
 def test_the_command_refuses_what_it_cannot_check(tiny_check, arguments, words):
     with pytest.raises(gradcheck.ConfigError, match=words):
         gradcheck.main(arguments)
+
+
+# Errata of the README "MAML in raw numpy".
+
+
+def test_er_2_the_gradient_of_a_task_is_by_w_and_not_by_the_adapted_weights():
+    """f = w x + b at x = -1, 1; set A is y = 0, set B is y = x: everything is known by hand.
+
+    L_A = w^2 + b^2, so W' = (1 - 2 alpha) W; L_B = (w' - 1)^2 + b'^2.
+    """
+    x, w, b, kept = np.array([[-1.0], [1.0]]), 3.0, 0.5, 1 - 2 * RATE
+    weights = [np.array([[w]]), np.array([b])]
+    found = flat(meta_gradient(weights, [(x, 0 * x, x, x)], RATE, 1))
+    by_adapted = np.array([2 * (kept * w - 1), 2 * kept * b])  # dW' of the README
+    np.testing.assert_allclose(found, kept * by_adapted, rtol=1e-12)
+
+
+def test_er_3_rates_and_widths_that_are_left_open_are_mamls():
+    """alpha 0.01 inside, Adam at 0.001 outside, two hidden layers of 40; ten points, 5 + 5."""
+    config = configuration.build(SCRIPTS["train_sine"], "raw_numpy", {})
+    learner = train_sine.build_learner(config)
+    optimizer = sine.outer_optimizer(config, learner.trainable_variables)
+    assert learner.inner_rate == 0.01
+    assert type(optimizer).__name__ == "Adam"
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)
+    shapes = [tuple(variable.shape) for variable in learner.trainable_variables]
+    assert shapes == [(1, 40), (40,), (40, 40), (40,), (40, 1), (1,)]
+    training, _, _ = sine.samplers(config)
+    assert (training.shot, training.query, config.steps) == (5, 5, 10_000)

@@ -76,6 +76,16 @@ def test_every_toy_preset_prints_the_lines_of_the_book(preset, tmp_path, capsys)
     assert "Epoch 2: Loss " in printed
 
 
+def test_e7_5_every_printed_loss_is_that_of_the_log(tmp_path, capsys):
+    options = ["--preset", "book", "--steps", "3", "--steps-per-epoch", "1", "--test-tasks", "10"]
+    train_toy.main([*options, "--shown-steps", "0", "--run", str(tmp_path)])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Epoch")]
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert lines == [f"Epoch {row['step']}: Loss {float(row['loss']):.4f}" for row in rows]
+    assert len({row["loss"] for row in rows}) == 3
+
+
 @pytest.mark.parametrize(
     ("main", "arguments", "sentence"),
     [
@@ -133,6 +143,18 @@ def numpy_fit(weights, x, y, steps, rate):
         w1, b1 = w1 - rate * x.T @ back, b1 - rate * back.sum(axis=0)
         w2, b2 = w2 - rate * h.T @ slope, b2 - rate * slope.sum(axis=0)
     return w1, b1, w2, b2
+
+
+def test_e7_14_the_books_curves_are_trained_on_fifty_points_and_tested_on_ten():
+    """Fifty of a grid of a hundred, drawn with replacement as in its code: 39.5 different ones."""
+    config = configuration.build(SCRIPTS["train_sine"], "book_reptile", {})
+    training, validation, test = sine.samplers(config)
+    drawn = [training(index)[0]["support_x"] for index in range(100)]
+    distinct = [len(np.unique(points)) for batch in drawn for points in batch]
+    assert np.mean(distinct) == pytest.approx(100 * (1 - 0.99**50), abs=1)
+    assert {points.shape[1:] for points in drawn} == {(50, 1)}
+    for curves in (validation, test):
+        assert curves(0)[0]["support_x"].shape[1:] == (10, 1)
 
 
 def test_e7_15_reported_error_is_after_adapting_to_held_out_curves(tmp_path):

@@ -165,6 +165,11 @@ def test_e8_7_the_toy_prints_the_lines_of_the_book_and_its_loss_falls(preset, tm
 @pytest.mark.parametrize(
     ("main", "arguments", "sentence"),
     [
+        (
+            train_sine.main,
+            ["--no-agreement"],
+            "--no-agreement is what --compare compares with; add --no-compare.",
+        ),
         (train_sine.main, ["--preset", "ga_mmal"], "(did you mean 'ga_maml'?)"),
         (train_sine.main, ["--base", "reptil"], "--base is 'reptil' (did you mean 'reptile'?)"),
         (train_sine.main, ["--outliers", "10"], "--outliers is 10; it must be less than --tasks"),

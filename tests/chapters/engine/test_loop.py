@@ -463,6 +463,15 @@ def test_two_processes_do_not_train_into_one_folder(curve_loop, monkeypatch):
     assert loop.step == 0
 
 
+def test_a_folder_that_is_deleted_before_the_run_takes_its_lock_is_one_sentence(curve_loop):
+    loop = curve_loop("r")
+    shutil.rmtree(loop.run.path)
+    with pytest.raises(RunError, match=r"r is gone; leave a folder alone while it is used\.$"):
+        loop()
+    with pytest.raises(RunError, match="r is gone; "):
+        loop.run.sub("part")
+
+
 def test_a_folder_that_is_deleted_in_mid_run_is_one_sentence(curve_loop):
     loop = curve_loop("r")
     loop.validate = lambda: shutil.rmtree(loop.run.path) or {}

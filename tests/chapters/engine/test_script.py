@@ -6,7 +6,9 @@ import resource
 import signal
 import time
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from chapters.engine import checkpoints, script
 from chapters.engine.errors import ConfigError, RunError
@@ -45,6 +47,18 @@ def test_every_known_file_error_is_one_sentence_with_the_file(number, capsys):
 def test_a_file_error_without_a_name_is_still_a_sentence(capsys):
     code, said = ending(OSError(errno.ENOSPC, "No space left on device"), capsys)
     assert (code, said[:47]) == (2, "error: Cannot write a file: the disk is full; f")
+
+
+@pytest.mark.parametrize(
+    "allocate", [lambda: tf.fill([2**20, 2**30], 0.0), lambda: np.ones([2**27, 2**27])]
+)  # petabytes
+def test_what_does_not_fit_into_memory_is_one_sentence(allocate, capsys):
+    with pytest.raises(SystemExit) as left:
+        script.run(lambda argv: allocate(), [])
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert said.startswith("error: This does not fit into memory; choose smaller sizes (")
+    assert said.count("\n") == 1 and said.endswith(").\n")
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,26 @@
 The whole experiment is run by the scripts of the chapters (``ch06_maml/test_scripts.py``).
 """
 
+import importlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from chapters.engine.errors import ConfigError
+from chapters.engine.evaluation import Conditions, Score
+from chapters.experiments import images
 from chapters.experiments.images import adaptation
 from chapters.experiments.options import AdaptationOptions
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import EpisodeSampler
-from tests.chapters.experiments.test_images import write_folder
+from tests.chapters.experiments.test_images import blots, write_folder
+
+SCRIPTS = [
+    f"chapters.{chapter}.train_omniglot"
+    for chapter in ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement")
+]
 
 
 @pytest.mark.parametrize(
@@ -84,3 +94,78 @@ def test_evaluation_adapts_for_the_steps_and_normalises_as_the_regime_says(regim
     assert (score.mean, score.batch_norm) == (1.0, regime)
     assert accuracy(Recorder(steps, honest=regime != "support")).mean == 0.0
     assert accuracy(Recorder(7, honest=regime == "support")).mean == 0.0
+
+
+@pytest.mark.parametrize("regime", adaptation.REGIMES)
+@pytest.mark.parametrize(("split", "monitor"), [("train", "val_accuracy"), ("trainval", "")])
+def test_validation_classes_choose_the_weights_unless_they_are_trained_on(
+    regime, split, monitor, monkeypatch
+):
+    """In the batch-norm regime of the training, and after the inner steps of a test."""
+    made, judged = {}, []
+    monkeypatch.setattr(adaptation, "Loop", lambda *_, **options: made.update(options))
+
+    def evaluator(*arguments):
+        judged.append(arguments)
+        return lambda: Score(0.25, 0.1, 9, 0, regime)
+
+    monkeypatch.setattr(adaptation, "evaluator", evaluator)
+    config = AdaptationOptions(batch_norm=regime, train_split=split, validation_episodes=9)
+    tasks = SimpleNamespace(way=5, shot=1), SimpleNamespace(way=5, shot=1)
+    adaptation.loop(None, "learner", None, *tasks, None, config, None)
+    assert judged == [("learner", tasks[1], 9, regime)]
+    assert (made["validate"](), made["monitor"]) == ({"accuracy": 0.25}, monitor)
+
+
+@pytest.mark.parametrize("asked", [None, *adaptation.REGIMES])
+def test_a_published_learner_is_honest_unless_it_is_asked_otherwise(asked, monkeypatch):
+    """On test classes: the score is of the sampler that the experiment tests with."""
+    data = blots(train=5, val=2, test=4)
+    monkeypatch.setattr(images.tasks, "load", lambda config: (data, config))
+    judged = []
+
+    def evaluator(learner, sampler, episodes, regime):
+        judged.append((sampler.name, sampler.seed, sampler.way, episodes, regime))
+        return lambda: Score(0.5, 0.1, episodes, sampler.seed, regime)
+
+    monkeypatch.setattr(adaptation, "evaluator", evaluator)
+    config = AdaptationOptions(way=3, columns="3w1s", rotations=False, seed=2, test_query=2)
+    (row,) = adaptation.evaluate(None, config, Conditions(episodes=7, seed=5, batch_norm=asked))
+    regime = asked or "support"
+    assert judged == [("blots/test", 5, 3, 7, regime)]
+    assert (row["batch_norm"], row["split"], row["seed"]) == (regime, "test", 5)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_untrained_network_beside_a_result_is_another_one(script, monkeypatch, tmp_path):
+    shown = []
+
+    class Tested(BaseException):
+        """All there is to see has been seen."""
+
+    def test(name, learner, untrained, *rest):
+        shown.extend([learner, untrained])
+        raise Tested
+
+    monkeypatch.setattr(adaptation, "test", test)
+    monkeypatch.setattr(adaptation, "loop", lambda *_: lambda: [{"step": 1}])
+    data = blots(train=20, val=8, test=8)
+    monkeypatch.setattr(images, "load", lambda config: (data, config))
+    tiny = [
+        "--filters",
+        "2",
+        "--columns",
+        "5w1s",
+        "--test-query",
+        "2",
+        "--query",
+        "2",
+        "--shot",
+        "1",
+    ]
+    with pytest.raises(Tested):
+        importlib.import_module(script).main([*tiny, "--run", str(tmp_path / "run")])
+    learner, untrained = shown
+    assert learner is not untrained and learner.network is not untrained.network
+    ours, theirs = (one.network.trainable_variables[0].numpy() for one in shown)
+    assert ours.shape == theirs.shape and np.all(ours != theirs)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from chapters.engine.errors import ConfigError
-from chapters.engine.evaluation import Score
+from chapters.engine.evaluation import Conditions, Score
 from chapters.experiments import images
 from chapters.experiments.images import Column
 from chapters.experiments.options import ImageOptions
@@ -32,6 +32,14 @@ def write_folder(folder, classes, items=4):
             pixels = rng.integers(0, 256, [20, 24], dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"c{k}/{number}.png")
     return str(folder)
+
+
+@pytest.mark.parametrize(("options", "flag"), [({"channels": 3}, "--channels 3"),
+                                               ({"invert": True}, "--invert")])  # fmt: skip
+def test_what_is_for_a_folder_is_refused_with_a_known_set(options, flag):
+    words = f"{flag} is for a folder and has no effect with --data strokes; leave one"
+    with pytest.raises(ConfigError, match=words):
+        images.load(ImageOptions(data="strokes", **options))
 
 
 def test_columns_are_read_and_written():
@@ -116,6 +124,21 @@ def test_samplers_draw_each_from_its_split():
     }
     assert images.example(data, config, query=2).query_x.shape[:2] == (1, 3 * 2)
     assert images.example(data, config, query=9).query_x.shape[:2] == (1, 3 * 3)
+
+
+def test_what_is_asked_changes_the_tasks_and_not_the_split_of_a_folder(monkeypatch):
+    """It was split with the seed of the training, and its test classes are to stay unseen."""
+    loaded = []
+
+    def load(config):
+        loaded.append(config.seed)
+        return blots(train=5, val=3, test=4), config
+
+    monkeypatch.setattr(images.tasks, "load", load)
+    config = ImageOptions(data="leaves", seed=3, columns="3w2s", test_query=4)
+    _, fitted, column = images.under_conditions(config, Conditions(seed=8, shot=1))
+    assert loaded == [3]
+    assert (fitted.seed, fitted.test_query, column) == (8, 4, Column(3, 1))
 
 
 def test_background_alphabets_are_tested_on_the_evaluation_alphabets():

@@ -12,9 +12,11 @@ import tensorflow as tf
 
 from chapters.ch06_maml import networks
 from chapters.ch06_maml.losses import squared_error
+from chapters.engine.evaluation import Conditions, Score
+from chapters.engine.runs import RunFolder
 from chapters.experiments import sine
 from chapters.experiments.options import SineOptions
-from chapters.experiments.sine import fine_tuning
+from chapters.experiments.sine import fine_tuning, testing
 from chapters.experiments.sine.fine_tuning import FineTuning
 
 PI = math.pi
@@ -56,6 +58,44 @@ def test_training_validation_and_test_have_curves_of_their_own():
     config = SineOptions(seed=3)
     seeds = [sine.sampler(config, part, 1, 1, 1).seed for part in (0, sine.VALIDATION, sine.TEST)]
     assert seeds == [3, 1_000_003, 2_000_003]
+    assert [curves.seed for curves in sine.samplers(config)] == seeds
+
+
+def test_a_published_learner_is_tested_on_test_curves_of_the_seed_that_is_asked_for(monkeypatch):
+    tested = []
+
+    def error_after(learner, curves, steps, tasks):
+        tested.append((curves.seed, curves.shot, curves.query, steps, tasks))
+        return lambda: Score(0.5, 0.1, tasks, curves.seed, "stored")
+
+    monkeypatch.setattr(testing, "error_after", error_after)
+    config = SineOptions(seed=3, shown_steps="0,5", test_shot=4)
+    sine.evaluate(None, config, Conditions(episodes=30, seed=8, query=6))
+    assert tested == [(2_000_008, 4, 6, steps, 30) for steps in (0, 5)]
+
+
+def test_baselines_learn_on_training_curves_and_validation_chooses_their_rates(
+    monkeypatch, tmp_path
+):
+    config, looped, chosen = SineOptions(hidden="4", shown_steps="0,3"), [], []
+
+    def loop(step, learner, optimizer, training, validation, run, config, **options):
+        looped.append((learner, training, validation))
+        return lambda: None
+
+    def choose_rate(learner, validation, steps):
+        chosen.append((learner, validation, steps))
+
+    monkeypatch.setattr(fine_tuning, "loop", loop)
+    monkeypatch.setattr(fine_tuning, "choose_rate", choose_rate)
+    training, validation, _ = sine.samplers(config)
+    networks_ = [networks.sine_network(config) for _ in range(2)]
+    run = RunFolder(tmp_path, config, "tests.sine", chief=False)
+    found = sine.baselines(networks_, squared_error, training, validation, run, config)
+    joint, random = found[sine.JOINT], found[sine.RANDOM]
+    assert [one.network for one in (joint, random)] == networks_
+    assert looped == [(joint, training, validation)]
+    assert chosen == [(joint, validation, 3), (random, validation, 3)]
 
 
 def test_optimizers_and_mappings_by_name():

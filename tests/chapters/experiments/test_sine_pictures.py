@@ -1,5 +1,7 @@
 """Pictures of the sine experiment show what they are given."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -52,6 +54,14 @@ def test_fits_show_truth_support_points_and_a_line_per_number_of_steps():
     names = [text.get_text() for text in legend.get_texts()]
     assert names[:3] == ["after 0 steps", "after 1 step", "after 5 steps"]
     assert set(names[3:]) == {"truth", "support points"}
+
+
+def test_ep_2_the_truth_of_phase_pi_is_drawn_as_minus_sine():
+    curves = SineTasks(4, 1, amplitude=(1, 1), phases=(math.pi,), x_range=(-6, 6))
+    (axis,) = sine_pictures.fits({"a": Flat()}, curves, [0]).axes
+    _, truth, support = axis.lines
+    for line in (truth, support):
+        np.testing.assert_allclose(line.get_ydata(), -np.sin(line.get_xdata()), atol=1e-5)
 
 
 def test_error_by_steps_draws_a_line_or_a_level():

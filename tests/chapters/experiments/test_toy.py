@@ -1,5 +1,6 @@
 """The book's toy problem: prints its lines, learns when mended, and cannot when as printed."""
 
+import csv
 import json
 import math
 
@@ -11,6 +12,8 @@ import tensorflow as tf
 from chapters.ch06_maml import networks, train_toy
 from chapters.ch06_maml.presets import TOY
 from chapters.engine import script
+from chapters.experiments import toy
+from chapters.experiments.options import ToyOptions
 from tests.chapters.presets import each
 
 SHORT = ["--steps", "2000", "--steps-per-epoch", "500", "--test-tasks", "200"]
@@ -42,6 +45,23 @@ def test_the_toy_prints_the_books_lines(tmp_path, capsys):
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Epoch")]
     assert [line.split(":")[0] for line in lines] == ["Epoch 10", "Epoch 20"]
     assert all(np.isfinite(float(line.rsplit(" ", 1)[1])) for line in lines)
+
+
+def test_e6_24_printed_losses_are_those_of_the_log_and_possible(tmp_path, capsys):
+    """The book's data and first weights cannot give its 100.259: ln 2 and a few units more."""
+    options = ["--preset", "book_adml", "--as-printed", "--steps", "4", "--steps-per-epoch", "1"]
+    few = ["--test-tasks", "10", "--shown-steps", "0"]
+    train_toy.main([*options, *few, "--run", str(tmp_path / "run")])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Epoch")]
+    with (tmp_path / "run/log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert lines == [f"Epoch {row['step']}: Loss {float(row['loss']):.4f}" for row in rows]
+    assert all(0 < float(row["loss"]) < 10 for row in rows) and len(rows) == 4
+
+
+def test_training_validation_and_test_have_tasks_of_their_own():
+    samplers = toy.samplers(ToyOptions(seed=3))
+    assert [sampler.seed for sampler in samplers] == [3, 1_000_003, 2_000_003]
 
 
 def test_metrics_are_of_fresh_tasks_after_adapting(mended):
