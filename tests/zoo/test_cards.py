@@ -13,7 +13,8 @@ from zoo.records import cards, results, store, wording
 NAMES = zoo.list_models()
 DECLARED = catalogue.declared()
 FIELDS = {
-    "name", "takes", "task", "chapter", "about", "data", "preprocessing", "method", "protocol",
+    "name", "takes", "task", "chapter", "about", "data", "labels", "preprocessing", "method",
+    "protocol",
     "results", "command", "sha256", "bytes", "parameters", "device", "python", "versions",
     "train_seconds", "steps", "output",
 }  # fmt: skip
@@ -59,6 +60,10 @@ def test_the_loaded_model_is_the_one_that_was_published(name):
     atol = TOLERANCE.get(name, 1e-3) * max(np.abs(card["output"]))
     np.testing.assert_allclose(cards.fixed_output(loaded), card["output"], atol=atol)
     assert loaded.kind.preprocessing(loaded) == card["preprocessing"]
+    kind = loaded.kind
+    assert (kind.takes, kind.task, kind.labels) == tuple(
+        card[k] for k in ("takes", "task", "labels")
+    )
     assert cards.origin(loaded, card["results"][0]) == card["data"]
 
 

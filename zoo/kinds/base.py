@@ -16,6 +16,7 @@ class Kind:
     Attributes:
         takes: in the plural, such as "pictures".
         task: what models of this kind do, in a sentence.
+        labels: what has to be given beside the items, and what becomes of wrong ones.
         files: as ``datasets.readers.folder`` calls its files; empty where files are not taken.
         inverts: whether light strokes on dark can be meant where dark ones on light are known.
         formula: whether tasks come from a formula, so that no set of data stands behind them.
@@ -24,6 +25,7 @@ class Kind:
 
     takes = ""
     task = ""
+    labels = "none"
     files = ""
     inverts = False
     formula = False

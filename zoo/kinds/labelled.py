@@ -24,6 +24,10 @@ class Labelled(Kind):
         shown_way: classes of that picture, where the model takes any number.
     """
 
+    labels = (
+        "whole numbers 0 to way - 1, each at least once; wrong ones end in an error in Python and "
+        "in a SavedModel, and in answers of NaN in ONNX and LiteRT"
+    )
     scale = 1.0
     stand_in = ""
     shown_way = 5

@@ -14,6 +14,7 @@ class Number(Kind):
 
     takes = "points of a curve"
     task = "Continue a curve, from a few of its points."
+    labels = "numbers [point, 1]; where they are not finite, all answers are NaN"
     formula = True
 
     def fixed_input(self, loaded):

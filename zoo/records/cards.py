@@ -31,8 +31,8 @@ NUMBER = (int, float)
 FIELDS = {
     **dict.fromkeys(
         (
-            "name", "takes", "task", "chapter", "about", "preprocessing", "method", "protocol",
-            "command", "sha256", "device", "python",
+            "name", "takes", "task", "chapter", "about", "labels", "preprocessing", "method",
+            "protocol", "command", "sha256", "device", "python",
         ),
         str,
     ),
@@ -85,6 +85,7 @@ def complete(loaded: "Loaded", entry: Entry) -> dict:
         "chapter": entry.chapter,
         "about": entry.options.summary,
         "data": origin(loaded, rows[0]),
+        "labels": loaded.kind.labels,
         "preprocessing": loaded.kind.preprocessing(loaded),
         "method": loaded.card["method"],
         "protocol": wording.protocol(texts),
@@ -153,6 +154,7 @@ def text(card: dict) -> str:
             f"Data: {data['name']}, trained on {data['train_split']}, tested on "
             f"{data['test_split']}; {data['source']}; licence: {data['license']}",
             f"Preprocessing: {card['preprocessing']}",
+            f"Labels: {card['labels']}.",
             f"Figures, mean ± 95 % interval ({card['protocol']}):",
             *figures,
             *[f"Doubt: {doubt}" for doubt in card.get("doubts", [])],
