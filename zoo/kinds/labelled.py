@@ -25,7 +25,7 @@ class Labelled(Kind):
     """
 
     labels = (
-        "whole numbers 0 to way - 1, each at least once; wrong ones end in an error in Python and "
+        "whole numbers 0 to way - 1, each at least once; others end in an error in Python and "
         "in a SavedModel, and in answers of NaN in ONNX and LiteRT"
     )
     scale = 1.0
