@@ -1,11 +1,10 @@
 """The picture of chapter 3: a map of an episode's embeddings."""
 
 import numpy as np
-from matplotlib import patheffects
 from sklearn.decomposition import PCA
 
 from chapters.ch03_prototypical.models import class_prototypes
-from chapters.engine.figures import SERIES, SMALL, label, plt
+from chapters.engine.figures import SERIES, label, legend, plt
 from datasets.tasks.episodes import Episode
 
 MARKERS = "osD"  # another one each time the colours begin anew
@@ -27,13 +26,12 @@ def embedding_map(learner, task: Episode, names: list[str]):
     pca = PCA(2).fit(np.concatenate([query_z, prototypes]))
     points, centres = pca.transform(query_z), pca.transform(prototypes)
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
-    halo = [patheffects.withStroke(linewidth=2.5, foreground="white")]
     for k, name in enumerate(names):
         colour, marker = SERIES[k % len(SERIES)], MARKERS[k // len(SERIES) % len(MARKERS)]
-        axis.scatter(*points[labels == k].T, s=18, color=colour, marker=marker, alpha=0.7)
+        dots = {"s": 18, "marker": marker, "color": colour, "alpha": 0.7, "label": label(name)}
+        axis.scatter(*points[labels == k].T, **dots)
         axis.scatter(*centres[k], marker="*", s=260, color=colour, edgecolor="k")
-        axis.annotate(label(name), centres[k], (9, 5), textcoords="offset points",
-                      fontsize=SMALL if way > 5 else 10, path_effects=halo)  # fmt: skip
+    legend(figure, columns=5)  # names beside the stars would lie on each other
     share = pca.explained_variance_ratio_.sum()
     axis.set(xlabel="component 1", ylabel="component 2")
     axis.set_title(

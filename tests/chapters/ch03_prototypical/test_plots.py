@@ -29,9 +29,10 @@ def test_every_class_has_its_name_and_a_mark_of_its_own(way):
             return tf.reshape(x, [-1, 16])
 
     names = [f"日 {k}" for k in range(way)]
-    (axis,) = plots.embedding_map(Flat(), task, names).axes
-    assert [text.get_text() for text in axis.texts] == [label(name) for name in names]
-    assert min(text.get_fontsize() for text in axis.texts) >= SMALL
+    figure = plots.embedding_map(Flat(), task, names)
+    (axis,), (found,) = figure.axes, figure.legends
+    assert [text.get_text() for text in found.texts] == [label(name) for name in names]
+    assert min(text.get_fontsize() for text in found.texts) >= SMALL
     dots = axis.collections[::2]
     marks = {(tuple(d.get_facecolor()[0]), d.get_paths()[0].vertices.tobytes()) for d in dots}
     assert len(marks) == way
