@@ -3,7 +3,7 @@
 from chapters.engine.evaluation import Conditions
 from zoo import catalogue, loading
 from zoo.errors import ZooError
-from zoo.loading import Loaded
+from zoo.loaded import Loaded, function
 
 DEFAULT = Conditions()
 LEAST = {"way": 2, "shot": 1, "query": 1, "episodes": 2, "seed": 0}  # one episode: no interval
@@ -29,5 +29,5 @@ def evaluate(model: str | Loaded, given: Conditions = DEFAULT, data: str = "") -
     if not evaluator:
         raise ZooError(f"{loaded.name} has no evaluation of its own; see its chapter's README.")
     loaded = loaded.on(data)
-    rows = loading.function(evaluator)(loaded.learner, loaded.config, given)
+    rows = function(evaluator)(loaded.learner, loaded.config, given)
     return [{**row, "method": loaded.name} for row in rows]

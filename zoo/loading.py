@@ -3,11 +3,8 @@
 import contextlib
 import dataclasses
 import functools
-import importlib
 import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,56 +14,10 @@ from chapters.engine.errors import ConfigError
 from zoo import catalogue, kinds
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
-from zoo.kinds import Kind
+from zoo.loaded import Loaded, function
 from zoo.records import cards, safety, store
 
 DECIDES_BY = {"threshold", "sharpness"}
-
-
-class Loaded(NamedTuple):
-    """A model of the zoo, ready to use.
-
-    ``learner`` is a Keras model, {"support_x", "support_y", "query_x"} -> logits [task, query, way]
-    or, for curves, values [task, query, 1].
-    """
-
-    name: str
-    learner: Any
-    kind: Kind  # what it takes
-    config: Any  # options of the run that trained it
-    card: dict
-    way: int | None  # number of classes, when the network has an output for each; None: any
-    item_shape: tuple[int, ...]  # of one item as the network sees it
-    read: Callable[[Iterable[str | Path]], np.ndarray] | None  # files -> float32 [item, ...]
-    picture: str = ""  # a chapter's own, see ``configuration.Model``
-
-    def on(self, data: str) -> "Loaded":
-        """The same model, with the folder of data where it lies on this machine.
-
-        Raises:
-            ZooError: it is missing for a model that was trained on a folder of the user's own, or
-                given for another.
-        """
-        trained_on = getattr(self.config, "data", "")
-        own = trained_on.endswith("/")
-        if own and not data:
-            raise ZooError(
-                f"{self.name} was trained on a folder {trained_on}; give it with --data."
-            )
-        if data and not own:
-            raise ZooError(
-                f"{self.name} is tested on {trained_on or 'curves'}; --data is for models trained "
-                "on a folder of your own."
-            )
-        if not own:
-            return self
-        return self._replace(config=dataclasses.replace(self.config, data=str(Path(data))))
-
-    def draw(self, width: float):
-        """A figure of what it does, at most ``width`` inches wide; None where there is none."""
-        if self.picture:
-            return function(self.picture)(self.learner, self.config, width)
-        return self.kind.picture(self, width)
 
 
 def load(name: str) -> Loaded:
@@ -118,12 +69,6 @@ def _float32():
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
-
-
-def function(path: str) -> Callable:
-    """``"module:function"`` as a chapter declares it."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def _options(entry: Entry, path: Path):

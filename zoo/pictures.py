@@ -1,19 +1,15 @@
 """Queries beside the classes they were compared with, and the answers they get."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label, plt
-
-if TYPE_CHECKING:
-    from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 QUERIES = 8  # shown at most
 
 
 def answers(
-    loaded: "Loaded", query_x, support_x, names, probabilities, titles, truth=None, width=WIDTH
+    loaded: Loaded, query_x, support_x, names, probabilities, titles, truth=None, width=WIDTH
 ):
     """Each query in a row, then an example of each class, most probable first.
 

@@ -13,7 +13,7 @@ from datasets.readers.folder import class_files
 from zoo import loading
 from zoo.classifying import classify
 from zoo.errors import ZooError
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 PLOTS = (".png", ".pdf", ".svg", ".jpg")
 

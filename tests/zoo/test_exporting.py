@@ -21,7 +21,7 @@ from zoo.__main__ import main
 from zoo.errors import ZooError
 from zoo.exports import exporting, formats, rewriting, verifying
 from zoo.kinds import labelled
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 SHAPE, WAY = (14, 14, 1), 3
 

@@ -6,7 +6,7 @@ import pytest
 from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label
 from chapters.experiments.options import ImageOptions
 from zoo import kinds, loading, pictures
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 from zoo.pictures import plt
 from zoo.records import cards
 

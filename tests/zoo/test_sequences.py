@@ -11,7 +11,7 @@ from chapters.engine.figures import plt
 from zoo import kinds, prediction
 from zoo.errors import ZooError
 from zoo.exports import exporting
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 from zoo.records import cards
 
 

@@ -20,7 +20,7 @@ from chapters.engine.export import write
 from zoo.errors import ZooError
 from zoo.exports import formats, verifying
 from zoo.exports.rewriting import rewrite
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 
 class Endpoint(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.exports.formats import FORMATS
 from zoo.kinds.base import Task
-from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 ALONE = Path(__file__).with_name("verify_alone.py")
 # Changes of the items that are tried, and their size: some roundings, far below a grey level.

@@ -1,11 +1,8 @@
 """What the zoo has to know of an input: how it is described, tried out, drawn and checked."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from zoo.loading import Loaded
+from zoo.loaded import Loaded
 
 Task = dict[str, np.ndarray]  # name of an input -> value, without a task axis
 
@@ -35,33 +32,33 @@ class Kind:
         """Number of classes, None for any; and the shape of an item, empty for a sequence."""
         return learner.way, learner.item_shape
 
-    def preprocessing(self, loaded: "Loaded") -> str:
+    def preprocessing(self, loaded: Loaded) -> str:
         """What happens to a file before the network sees it."""
         return "none"
 
-    def fixed_input(self, loaded: "Loaded"):
+    def fixed_input(self, loaded: Loaded):
         """An input that is the same everywhere, for the output on the card."""
         raise NotImplementedError
 
-    def random_tasks(self, loaded: "Loaded") -> list[Task]:
+    def random_tasks(self, loaded: Loaded) -> list[Task]:
         """Tasks of random items, on which an exported file is compared with Python."""
         raise NotImplementedError
 
-    def real_tasks(self, loaded: "Loaded") -> dict[str, list[Task]]:
+    def real_tasks(self, loaded: Loaded) -> dict[str, list[Task]]:
         """Tasks of the data that a model was trained on, or of their stand-in: name -> tasks.
 
         Empty where they are not known here.
         """
         return {}
 
-    def picture(self, loaded: "Loaded", width: float):
+    def picture(self, loaded: Loaded, width: float):
         """A figure of what a model does, on generated data, at most ``width`` inches wide.
 
         None where there is nothing to show.
         """
         return
 
-    def show(self, axis, item, loaded: "Loaded") -> None:
+    def show(self, axis, item, loaded: Loaded) -> None:
         """Draw one item as the network sees it."""
         raise NotImplementedError
 

@@ -1,7 +1,6 @@
 """Cards: what a published model does, on what it was trained, and how to tell that it is intact."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +8,8 @@ from chapters.engine import files
 from chapters.engine.results import ENOUGH
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
+from zoo.loaded import Loaded
 from zoo.records import results, safety, store, wording
-
-if TYPE_CHECKING:  # printing a card needs no TensorFlow
-    from zoo.loading import Loaded
 
 # Set -> where it comes from, and its licence; datasets/README.md says more.
 SOURCES = {
@@ -74,7 +71,7 @@ def sound(names: list[str]) -> list[dict]:
     return cards
 
 
-def complete(loaded: "Loaded", entry: Entry) -> dict:
+def complete(loaded: Loaded, entry: Entry) -> dict:
     """The card of a model that was just loaded: what its run measured, and what it is."""
     rows = loaded.card["results"]
     texts = [results.as_text(row) for row in rows]
@@ -173,7 +170,7 @@ def _seen(card: dict) -> dict[str, list[str]]:
     return card.get("people") or card.get("clips") or {}
 
 
-def origin(loaded: "Loaded", row: dict) -> dict:
+def origin(loaded: Loaded, row: dict) -> dict:
     """Set, splits, source and licence of what a model was trained on."""
     name = getattr(loaded.config, "data", row["data"])
     made = row["generated"] or loaded.kind.formula
@@ -188,13 +185,13 @@ def origin(loaded: "Loaded", row: dict) -> dict:
     }
 
 
-def fixed_output(loaded: "Loaded") -> list:
+def fixed_output(loaded: Loaded) -> list:
     """Outputs for an input that is the same everywhere, to six digits."""
     output = np.asarray(loaded.learner(loaded.kind.fixed_input(loaded)), np.float64)
     return [float(f"{value:.6g}") for value in output.ravel()]
 
 
-def picture(loaded: "Loaded", folder: Path) -> None:
+def picture(loaded: Loaded, folder: Path) -> None:
     """``picture.png``: what the model does, on generated data; none for a model of one's own."""
     figure = loaded.draw(PAGE)
     if figure:
