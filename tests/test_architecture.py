@@ -5,6 +5,7 @@ datasets  <-  chapters/engine  <-  chapters/experiments  <-  chapters/chNN_*  <-
 
 import ast
 import dataclasses
+import graphlib
 import importlib
 import re
 import sys
@@ -104,6 +105,30 @@ def violations(source: str, module: str, package: bool = False) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_imports_point_one_way(path):
     assert not violations(path.read_text(), module_of(path), path.name == "__init__.py")
+
+
+def circle(files: dict[str, str]) -> list[str]:
+    """Modules that import each other in a circle, by their text; empty when there is none."""
+    graph = {
+        module: {name for name, top in imports(ast.parse(source), module) if top and name != module}
+        for module, source in files.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_files_import_each_other_in_a_circle():
+    files = {module_of(path): path.read_text(encoding="utf-8") for path in SOURCES}
+    assert not circle({name: text for name, text in files.items() if name not in OURS})
+
+
+def test_circles_are_found():
+    one, other = "from zoo import report", "from zoo import catalogue"
+    assert circle({"zoo.catalogue": one, "zoo.report": other})
+    assert not circle({"zoo.catalogue": one, "zoo.report": f"def f():\n    {other}"})
 
 
 @pytest.mark.parametrize(
