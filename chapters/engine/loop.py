@@ -95,7 +95,7 @@ class Loop:
         strategy = self.strategy
         strategies.check_share(batches, strategy)
 
-        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
         def one_step(index):
             def replica_step(index):
                 metrics = train_step(strategies.share(batches(index), strategy))
@@ -126,9 +126,11 @@ class Loop:
     def _compile_xla(self, train_step, batches):
         if self.strategy.num_replicas_in_sync > 1:
             raise RunError("Steps compiled with XLA run on one device; use --strategy none.")
-        shapes = tf.function(lambda index: train_step(batches(index))).get_concrete_function(
-            tf.TensorSpec([], tf.int32)
-        )
+
+        # Traced once, for the first graph call: a run that is resumed at its end needs none.
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
+        def one_step(index):
+            return train_step(batches(index))
 
         # XLA drops assertions, so each step is checked by its results: the first one that is not
         # finite, and all after it, leave the variables as they were.
@@ -136,12 +138,13 @@ class Loop:
         def run_steps(first, count):
             variables = [v for group in self._variables().values() for v in group]
             total = tf.nest.map_structure(
-                lambda spec: tf.zeros(spec.shape, spec.dtype), shapes.structured_outputs
+                lambda spec: tf.zeros(spec.shape, spec.dtype),
+                one_step.get_concrete_function().structured_outputs,
             )
             good = tf.constant(True)
             for number in tf.range(count):  # a Python number: XLA wants to know it
                 before = [tf.convert_to_tensor(variable) for variable in variables]
-                metrics = train_step(batches(first + number))
+                metrics = one_step(first + number)
                 after = [tf.convert_to_tensor(variable) for variable in variables]
                 results = [x for x in [*metrics.values(), *after] if x.dtype.is_floating]
                 finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in results])
