@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from chapters.ch06_maml import attack, benchmark, train_omniglot
 from chapters.engine import script
@@ -15,6 +16,14 @@ TINY = [
     "--steps", "2", "--steps-per-epoch", "2", "--validation-episodes", "2", "--test-episodes", "2",
     "--test-query", "2", "--columns", "5w1s",
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs():
+    """Functions run without being compiled: it costs more than these few episodes."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from chapters.ch06_maml import train_omniglot, train_sine
 from chapters.ch06_maml.presets import OMNIGLOT, SCRIPTS, SINE
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
-from chapters.experiments import adaptation, sine
+from chapters.experiments import adaptation, images, sine
 from tests.chapters.experiments.test_images import write_folder
 from tests.chapters.presets import each
 
@@ -186,8 +186,9 @@ def test_every_preset_for_curves_runs(preset, in_short, tmp_path, capsys):
     assert len(results(tmp_path)) == 7
 
 
-def test_own_folder_of_pictures(in_short, tmp_path, capsys):
+def test_own_folder_of_pictures(in_short, tmp_path, capsys, monkeypatch):
     """Six classes: two each to train on, to validate on and to test on."""
+    monkeypatch.setattr(images, "EPISODES", 2)
     folder = write_folder(tmp_path / "own", classes=6)
     options = ["--data", folder, "--run", str(tmp_path / "run"), "--columns", "5w1s"]
     train_omniglot.main([*TINY_IMAGES, *options])
