@@ -160,6 +160,7 @@ class Loop:
                 raise tf.errors.InvalidArgumentError(None, None, NOT_FINITE)
             return total
 
+        checked.experimental_get_tracing_count = run_steps.experimental_get_tracing_count
         return checked
 
     def __call__(self) -> list[dict[str, float]]:

@@ -65,7 +65,9 @@ def sine_run(tmp_path_factory):
     """A tiny finished run on curves, compiled with XLA as it is by default."""
     folder = tmp_path_factory.mktemp("sine")
     run, exported = folder / "run", folder / "exported"
-    train_sine.main([*TINY_SINE, "--run", str(run), "--export", str(exported)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sine, "RATES", (0.01,))
+        train_sine.main([*TINY_SINE, "--run", str(run), "--export", str(exported)])
     return run, exported
 
 
@@ -156,7 +158,9 @@ def test_the_saved_model_of_curves_adapts_to_other_numbers_of_points(sine_run, s
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_second_run_with_the_same_seed_has_the_same_numbers(sine_run, tmp_path):
+def test_a_second_run_with_the_same_seed_has_the_same_numbers(sine_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sine, "RATES", (0.01,))
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     train_sine.main([*TINY_SINE, "--run", str(tmp_path / "same")])
     assert results(tmp_path / "same") == results(sine_run[0])
 

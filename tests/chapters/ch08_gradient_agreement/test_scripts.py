@@ -49,7 +49,8 @@ def results(folder):
 def run_sine(preset, folder):
     """Folder and output of a sine preset with a tiny budget."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sine, "RATES", (0.01,))
         train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(folder)])
     return folder, printed.getvalue()
 
