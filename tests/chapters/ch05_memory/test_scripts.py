@@ -224,8 +224,9 @@ def test_e5_6_and_e5_7_a_short_training_learns_to_copy(no_pictures, tmp_path):
     """The book's 99 updates leave the loss at ln 2. Here two vectors, 2500 updates, no mistake."""
     options = [
         "--rnn-size", "32", "--memory-size", "16", "--memory-vector-dim", "8", "--vector-dim", "3",
-        "--max-length", "2", "--steps", "2500", "--steps-per-epoch", "500", "--test-lengths", "2",
-        "--test-sequences", "200", "--learning-rate", "0.005", "--run", str(tmp_path / "run"),
+        "--max-length", "2", "--steps", "2500", "--steps-per-epoch", "500",
+        "--steps-per-call", "500", "--test-lengths", "2", "--test-sequences", "200",
+        "--learning-rate", "0.005", "--run", str(tmp_path / "run"),
     ]  # fmt: skip
     train_ntm.main(options)
     found = metrics(tmp_path / "run")["seeds"][0]

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from chapters.ch08_gradient_agreement import train_omniglot, train_sine, train_t
 from chapters.ch08_gradient_agreement.outliers import Outliers
 from chapters.ch08_gradient_agreement.presets import OMNIGLOT, SINE, TOY
 from chapters.engine import script
+from chapters.engine.runs import RunFolder
 from chapters.experiments import adaptation, sine
 from tests.chapters.presets import each
 
@@ -142,6 +144,7 @@ def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
         Outliers, "__call__", lambda self, i: spoiled.append(self.sampler.name) or spoil(self, i)
     )
     options = ["--base", "reptile", "--outliers", "1", *TINY_IMAGES, "--run", str(tmp_path)]
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     train_omniglot.main(["--preset", "quick", *options])
     assert set(spoiled) == {"strokes/train"}
     assert "GA-Reptile, 50% outliers" in {row["method"] for row in results(tmp_path)}
