@@ -107,11 +107,12 @@ class Evaluator:
             predict = learner
         self.batches = -(-episodes // sampler.tasks)
 
+        @tf.autograph.experimental.do_not_convert  # tracing takes a third of the time
         def one(index):
             inputs, query_y = sampler(index)
             return measure(query_y, predict(inputs))
 
-        @tf.function(autograph=False)  # tracing takes a third of the time
+        @tf.function(autograph=False)
         def several(first, count):
             indices = tf.range(first, first + count)
             return tf.map_fn(one, indices, fn_output_signature=tf.float32)  # [batch, task]

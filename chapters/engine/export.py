@@ -140,7 +140,9 @@ def write(folder: str | Path, endpoints: dict[str, tuple[Callable, list[tf.Tenso
     """
     archive = keras.export.ExportArchive()
     for name, (function, signature) in endpoints.items():
-        archive.add_endpoint(name, function, signature)
+        # A tensor program already; converting it makes tracing slow.
+        plain = tf.autograph.experimental.do_not_convert(function)
+        archive.add_endpoint(name, plain, signature)
     try:
         archive.write_out(str(folder), verbose=False)
     except tf.errors.OpError as error:  # TensorFlow's file system has no OSError

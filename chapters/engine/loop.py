@@ -101,7 +101,7 @@ class Loop:
         strategy = self.strategy
         strategies.check_share(batches, strategy)
 
-        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
         def one_step(index):
             def replica_step(index):
                 tasks = strategies.share(batches(index), strategy)
@@ -134,10 +134,10 @@ class Loop:
         if self.strategy.num_replicas_in_sync > 1:
             raise RunError("Steps compiled with XLA run on one device; use --strategy none.")
 
+        # Traced once, for the first graph call: a run that is resumed at its end needs none.
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
         def one_step(index):
             return train_step(batches(index), self._seed(index))
-
-        shapes = tf.function(one_step).get_concrete_function(tf.TensorSpec([], tf.int32))
 
         # XLA drops assertions, so each step is checked by its results: the first one that is not
         # finite, and all after it, leave the variables as they were.
@@ -145,7 +145,8 @@ class Loop:
         def run_steps(first, count):
             variables = [v for group in self._variables().values() for v in group]
             total = tf.nest.map_structure(
-                lambda spec: tf.zeros(spec.shape, spec.dtype), shapes.structured_outputs
+                lambda spec: tf.zeros(spec.shape, spec.dtype),
+                one_step.get_concrete_function().structured_outputs,
             )
             good = tf.constant(True)
             for number in tf.range(count):  # a Python number: XLA wants to know it
@@ -166,6 +167,7 @@ class Loop:
                 raise tf.errors.InvalidArgumentError(None, None, NOT_FINITE)
             return total
 
+        checked.experimental_get_tracing_count = run_steps.experimental_get_tracing_count
         return checked
 
     def __call__(self) -> list[dict[str, float]]:

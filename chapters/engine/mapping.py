@@ -95,7 +95,8 @@ def map_tasks(function, tasks):
     signature = tf.nest.map_structure(
         lambda x: tf.TensorSpec(x.shape, x.dtype), _result_of(function, first)
     )
-    return tf.map_fn(function, tasks, fn_output_signature=signature, parallel_iterations=1)
+    plain = tf.autograph.experimental.do_not_convert(function)  # converting makes tracing slow
+    return tf.map_fn(plain, tasks, fn_output_signature=signature, parallel_iterations=1)
 
 
 def _check(mode):
@@ -106,4 +107,5 @@ def _check(mode):
 def _result_of(function, task):
     """Shapes and types that ``function`` returns, found by tracing it once."""
     specs = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), task)
-    return tf.function(function).get_concrete_function(specs).structured_outputs
+    traced = tf.function(function, autograph=False).get_concrete_function(specs)
+    return traced.structured_outputs

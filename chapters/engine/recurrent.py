@@ -22,7 +22,8 @@ def run_cell(cell, x, state, steps=None):
     time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
     steps = tf.convert_to_tensor(time if steps is None else steps)
     x = tf.transpose(x, [1, 0, 2])  # [time, batch, feature]
-    shape = tf.function(cell).get_concrete_function(x[0], state).structured_outputs[0].shape
+    traced = tf.function(cell, autograph=False).get_concrete_function(x[0], state)
+    shape = traced.structured_outputs[0].shape
     outputs = tf.TensorArray(x.dtype, size=time, element_shape=shape)
 
     def step(t, state, outputs):

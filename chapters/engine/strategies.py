@@ -42,7 +42,7 @@ def check_share(batches, strategy: tf.distribute.Strategy) -> None:
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return
-    traced = tf.function(lambda index: batches(index))
+    traced = tf.function(lambda index: batches(index), autograph=False)
     shapes = traced.get_concrete_function(tf.TensorSpec([], tf.int32)).structured_outputs
     tasks = tf.nest.flatten(shapes)[0].shape[0]
     if tasks % replicas:

@@ -1,5 +1,6 @@
 """The scripts as their users run them, with tiny budgets on generated faces and sounds."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,18 +11,37 @@ import tensorflow as tf
 from PIL import Image
 
 import datasets
-from chapters.ch02_siamese import identify, train_audio, train_faces
+from chapters.ch02_siamese import faces, identify, train_audio, train_faces
 from chapters.ch02_siamese.presets import AUDIO, FACES
 from chapters.engine import script
 from datasets.readers.pgm import write_pgm
 from tests.chapters.presets import each
 
 TINY_BOOK = ["--data", "sketch_faces", "--splits", "2", "--steps", "4", "--steps-per-epoch", "2"]
-TINY_FACES = [*TINY_BOOK, "--dim", "16"]
+TINY_FACES = [*TINY_BOOK, "--dim", "16", "--pairs", "16"]
 TINY_AUDIO = ["--data", "synth_sounds", "--folds", "2", "--repeats", "1", "--steps", "4",
               "--steps-per-epoch", "2"]  # fmt: skip
 PICTURES = {"loss_curve.png", "distances.png", "roc.png", "pairs.png"}
 FILES = {"config.json", "run.json", "metrics.json", "decision.json", "model.weights.h5"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_people():
+    """24 of the 40 sketched people, and fewer altered copies of them to fit the whitening on."""
+    load = faces.load
+
+    def few(config):
+        data = load(config)
+        kept = data.item_class < 24
+        items, item_class, names = data.items[kept], data.item_class[kept], data.class_names[:24]
+        return dataclasses.replace(
+            data, items=items, item_class=item_class, class_names=names, splits={}
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faces, "load", few)
+        patch.setattr(faces, "COPIES", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

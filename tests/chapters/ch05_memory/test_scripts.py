@@ -33,11 +33,16 @@ FILES = {
 
 
 @pytest.fixture
-def in_short(monkeypatch):
+def no_pictures(monkeypatch):
+    """Pictures are made, but not written."""
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
+
+
+@pytest.fixture
+def in_short(monkeypatch, no_pictures):
     """No graphs, small test batches, no pictures."""
     monkeypatch.setattr(train_ntm, "TEST_BATCH", 4)
     monkeypatch.setattr(train_mann, "TEST_BATCH", 2)
-    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -104,14 +109,14 @@ def test_an_exported_copier_takes_sequences_of_every_length(ntm_run):
         np.testing.assert_allclose(serve(x=x)["probabilities"], expected, atol=1e-6)
 
 
-def test_the_weights_of_a_run_are_those_of_its_first_seed(ntm_run, tmp_path):
+def test_the_weights_of_a_run_are_those_of_its_first_seed(ntm_run, no_pictures, tmp_path):
     run, _ = ntm_run
     alone = tmp_path / "alone"
     train_ntm.main([*TINY_NTM, "--run", str(alone)])
     assert metrics(alone)["seeds"][0]["wrong_bits"] == metrics(run)["seeds"][0]["wrong_bits"]
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_numbers(ntm_run, tmp_path):
+def test_a_run_that_was_stopped_ends_with_the_same_numbers(ntm_run, no_pictures, tmp_path):
     run = tmp_path / "run"
     options = [*TINY_NTM, "--seeds", "2", "--run", str(run)]
     original, calls = train_ntm.report.seed_line, []
@@ -221,12 +226,13 @@ def test_e5_12_every_option_of_the_cell_reaches_it():
         assert preset.memory_vector_dim >= preset.vector_dim
 
 
-def test_e5_6_and_e5_7_a_short_training_learns_to_copy(tmp_path):
+def test_e5_6_and_e5_7_a_short_training_learns_to_copy(no_pictures, tmp_path):
     """The book's 99 updates leave the loss at ln 2. Here two vectors, 2500 updates, no mistake."""
     options = [
         "--rnn-size", "32", "--memory-size", "16", "--memory-vector-dim", "8", "--vector-dim", "3",
-        "--max-length", "2", "--steps", "2500", "--steps-per-epoch", "500", "--test-lengths", "2",
-        "--test-sequences", "200", "--learning-rate", "0.005", "--run", str(tmp_path / "run"),
+        "--max-length", "2", "--steps", "2500", "--steps-per-epoch", "500",
+        "--steps-per-call", "500", "--test-lengths", "2", "--test-sequences", "200",
+        "--learning-rate", "0.005", "--run", str(tmp_path / "run"),
     ]  # fmt: skip
     train_ntm.main(options)
     found = metrics(tmp_path / "run")["seeds"][0]

@@ -21,6 +21,14 @@ TINY = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs():
+    """Functions run without being compiled: it costs more than these few episodes."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A tiny run of each method."""

@@ -15,7 +15,7 @@ from chapters.ch06_maml import train_omniglot, train_sine
 from chapters.ch06_maml.presets import OMNIGLOT, SCRIPTS, SINE
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
-from chapters.experiments.images import adaptation
+from chapters.experiments.images import adaptation, own_folder
 from chapters.experiments.sine import fine_tuning
 from tests.chapters.experiments.test_images import write_folder
 from tests.chapters.presets import each
@@ -66,7 +66,9 @@ def sine_run(tmp_path_factory):
     """A tiny finished run on curves, compiled with XLA as it is by default."""
     folder = tmp_path_factory.mktemp("sine")
     run, exported = folder / "run", folder / "exported"
-    train_sine.main([*TINY_SINE, "--run", str(run), "--export", str(exported)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "RATES", (0.01,))
+        train_sine.main([*TINY_SINE, "--run", str(run), "--export", str(exported)])
     return run, exported
 
 
@@ -157,7 +159,9 @@ def test_the_saved_model_of_curves_adapts_to_other_numbers_of_points(sine_run, s
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_second_run_with_the_same_seed_has_the_same_numbers(sine_run, tmp_path):
+def test_a_second_run_with_the_same_seed_has_the_same_numbers(sine_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "RATES", (0.01,))
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     train_sine.main([*TINY_SINE, "--run", str(tmp_path / "same")])
     assert results(tmp_path / "same") == results(sine_run[0])
 
@@ -187,8 +191,9 @@ def test_every_preset_for_curves_runs(preset, in_short, tmp_path, capsys):
     assert len(results(tmp_path)) == 7
 
 
-def test_own_folder_of_pictures(in_short, tmp_path, capsys):
+def test_own_folder_of_pictures(in_short, tmp_path, capsys, monkeypatch):
     """Six classes: two each to train on, to validate on and to test on."""
+    monkeypatch.setattr(own_folder, "ENOUGH", 2)
     folder = write_folder(tmp_path / "own", classes=6)
     options = ["--data", folder, "--run", str(tmp_path / "run"), "--columns", "5w1s"]
     train_omniglot.main([*TINY_IMAGES, *options])

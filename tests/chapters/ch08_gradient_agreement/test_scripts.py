@@ -5,6 +5,7 @@ import csv
 import io
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,8 +13,10 @@ from chapters.ch08_gradient_agreement import train_omniglot, train_sine, train_t
 from chapters.ch08_gradient_agreement.outliers import Outliers
 from chapters.ch08_gradient_agreement.presets import OMNIGLOT, SINE, TOY
 from chapters.engine import script
+from chapters.engine.runs import RunFolder
 from chapters.experiments import sine
 from chapters.experiments.images import adaptation
+from chapters.experiments.sine import fine_tuning
 from tests.chapters.presets import each
 
 FILES = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
@@ -50,7 +53,8 @@ def results(folder):
 def run_sine(preset, folder):
     """Folder and output of a sine preset with a tiny budget."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "RATES", (0.01,))
         train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(folder)])
     return folder, printed.getvalue()
 
@@ -142,6 +146,7 @@ def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
         Outliers, "__call__", lambda self, i: spoiled.append(self.sampler.name) or spoil(self, i)
     )
     options = ["--base", "reptile", "--outliers", "1", *TINY_IMAGES, "--run", str(tmp_path)]
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
     train_omniglot.main(["--preset", "quick", *options])
     assert set(spoiled) == {"strokes/train"}
     assert "GA-Reptile, 50% outliers" in {row["method"] for row in results(tmp_path)}

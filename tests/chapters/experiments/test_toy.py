@@ -1,6 +1,8 @@
 """The book's toy problem: prints its lines, learns when mended, and cannot when as printed."""
 
+import contextlib
 import csv
+import io
 import json
 import math
 
@@ -26,10 +28,11 @@ def results(run):
 
 @pytest.fixture(scope="module")
 def mended(tmp_path_factory):
-    """A short run on tasks that can be learned."""
-    run = tmp_path_factory.mktemp("toy") / "run"
-    train_toy.main([*SHORT, "--run", str(run)])
-    return run
+    """A short run on tasks that can be learned, and what it prints."""
+    run, printed = tmp_path_factory.mktemp("toy") / "run", io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        train_toy.main([*SHORT, "--run", str(run)])
+    return run, printed.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +43,11 @@ def printed(tmp_path_factory):
     return run
 
 
-def test_the_toy_prints_the_books_lines(tmp_path, capsys):
-    train_toy.main(["--steps", "20", "--steps-per-epoch", "10", "--run", str(tmp_path / "run")])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Epoch")]
-    assert [line.split(":")[0] for line in lines] == ["Epoch 10", "Epoch 20"]
+def test_the_toy_prints_the_books_lines(mended):
+    lines = [line for line in mended[1].splitlines() if line.startswith("Epoch")]
+    assert [line.split(":")[0] for line in lines] == [
+        f"Epoch {step}" for step in (500, 1000, 1500, 2000)
+    ]
     assert all(np.isfinite(float(line.rsplit(" ", 1)[1])) for line in lines)
 
 
@@ -65,7 +69,7 @@ def test_training_validation_and_test_have_tasks_of_their_own():
 
 
 def test_metrics_are_of_fresh_tasks_after_adapting(mended):
-    found = results(mended)
+    found = results(mended[0])
     assert {measure for _, measure in found} == {
         f"{measure}_after_{steps}_steps"
         for measure in ("loss", "accuracy")
@@ -76,7 +80,7 @@ def test_metrics_are_of_fresh_tasks_after_adapting(mended):
 
 
 def test_mended_the_loss_on_fresh_tasks_leaves_ln_2_and_adapting_helps(mended):
-    found = results(mended)
+    found = results(mended[0])
     before, after = (found["MAML", f"loss_after_{steps}_steps"] for steps in (0, 1))
     assert after["mean"] + after["interval"] < math.log(2)
     assert after["mean"] < before["mean"]
@@ -104,7 +108,7 @@ def test_the_layer_is_the_books_without_bias_and_starts_at_random():
 @pytest.mark.parametrize("preset", each(TOY, ("book_adml",)))
 def test_every_preset_runs_and_leaves_its_files(preset, tmp_path):
     run = tmp_path / "run"
-    tiny = ["--steps", "4", "--steps-per-epoch", "2", "--test-tasks", "10"]
+    tiny = ["--steps", "4", "--steps-per-epoch", "2", "--test-tasks", "10", "--shown-steps", "0,1"]
     train_toy.main(["--preset", preset, *tiny, "--run", str(run)])
     names = {path.name for path in run.iterdir()}
     assert {"config.json", "log.csv", "metrics.json", "learning_curve.png"} <= names
