@@ -96,6 +96,13 @@ def test_a_column_shrinks_to_the_largest_way_there_is(tmp_path):
     assert fitted.columns == "2w1s"
 
 
+@pytest.mark.parametrize(("asked", "tested"), [(5, 600), (1000, 1000)])
+def test_a_folder_is_tested_on_600_episodes_at_least(asked, tested, tmp_path):
+    folder = write_folder(tmp_path, classes=6)
+    _, config = images.load(ImageOptions(data=folder, test_episodes=asked))
+    assert config.test_episodes == tested
+
+
 def test_a_folder_with_too_few_classes_is_refused(tmp_path):
     with pytest.raises(DataError, match="has 5 class folder.*6 are needed"):
         images.load(ImageOptions(data=write_folder(tmp_path, 5)))
