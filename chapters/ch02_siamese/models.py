@@ -99,11 +99,12 @@ class NearestNeighbour(FewShotLearner):
     Args:
         siamese: trained SiameseNetwork.
         sharpness: logit = -sharpness * distance; ``measures.calibrate`` finds it on pairs.
+        threshold: distance below which a pair is accepted; None where it was not looked for.
     """
 
-    def __init__(self, siamese: SiameseNetwork, sharpness: float = 1.0, **kwargs):
+    def __init__(self, siamese: SiameseNetwork, sharpness=1.0, threshold=None, **kwargs):
         super().__init__(**kwargs)
-        self.siamese, self.sharpness, self.threshold = siamese, sharpness, None
+        self.siamese, self.sharpness, self.threshold = siamese, sharpness, threshold
         self.built = True  # no weights of its own
 
     @property
@@ -159,7 +160,8 @@ class NearestNeighbour(FewShotLearner):
 
     def get_config(self):
         siamese = keras.saving.serialize_keras_object(self.siamese)
-        return {**super().get_config(), "siamese": siamese, "sharpness": self.sharpness}
+        own = {"siamese": siamese, "sharpness": self.sharpness, "threshold": self.threshold}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config):

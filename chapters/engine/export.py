@@ -46,9 +46,14 @@ def adapt_and_predict(learner, strict: bool = False) -> Callable:
         others = [x for name, x in task.items() if name != "query_x" and x.dtype.is_floating]
         usable &= tf.reduce_all([tf.reduce_all(finite_items(x)) for x in others])
         keep = finite_items(task["query_x"]) & usable  # [query]
-        return {name: tf.where(keep[:, None], x, np.nan) for name, x in answers.items()}
+        return {name: tf.where(_spread(keep, x), x, np.nan) for name, x in answers.items()}
 
     return serve
+
+
+def _spread(keep, x):
+    """[query] in the rank of an answer [query, ...]."""
+    return keep[(..., *[None] * (len(x.shape) - 1))]
 
 
 def _checked_support(learner, task):

@@ -76,6 +76,12 @@ class FewShotLearner(keras.Model):
         """
         if not self.labelled:
             return {"query_y": prediction}
+        if self.output != "logits":
+            raise NotImplementedError(
+                f"{type(self).__name__} predicts {self.output}; it needs an answer of its own"
+            )
+        if prediction.shape[-1] == 1:  # the logit of the second of two classes
+            prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
         if support_y is None:
             return {"probabilities": tf.nn.softmax(prediction, axis=-1)}
         member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]

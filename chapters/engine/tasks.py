@@ -1,11 +1,15 @@
 """What people give to a learner, as tensors that fit it."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from chapters.engine.configuration import suggest
 from chapters.engine.errors import RunError
 
+REGRESSION = '; the loss of a regression says that it takes numbers: loss.output = "values".'
 LARGEST = 16.0  # of a picture's floats; pictures are 0 to 1, and 0 to 255 would be far above
 
 
@@ -23,13 +27,20 @@ def checked_task(learner, inputs) -> dict:
     Raises:
         RunError: one is missing or not finite, shapes do not fit, or a label is out of range.
     """
+    if not isinstance(inputs, Mapping):
+        raise RunError(f"A task is a dict of inputs, and {type(inputs).__name__} was given.")
+    shapes = learner.input_shapes()
     needed = [spec.name for spec in learner.signature()]
+    if "support_x" in inputs and "support_x" not in needed:
+        needed.append("support_y")  # of an optional support set
     missing = [name for name in needed if name not in inputs]
     if missing:
         raise RunError(f"A task has {', '.join(needed)}; {', '.join(missing)} is missing.")
     if any(isinstance(x, keras.KerasTensor) for x in tf.nest.flatten(dict(inputs))):
         return inputs  # Keras asks for shapes, nothing is computed
-    shapes = learner.input_shapes()
+    unknown = next((name for name in inputs if name not in (*shapes, "support_y", "query_y")), "")
+    if unknown:
+        raise RunError(f"A task has no input {unknown!r}{suggest(unknown, shapes)}.")
     task = {name: _items(learner, name, inputs[name]) for name in shapes if name in inputs}
     if "support_x" in task:
         support = checked_support(learner, inputs["support_x"], inputs["support_y"])
@@ -90,14 +101,14 @@ def _items(learner, name: str, x):
 def _labels(learner, y):
     """Labels [task, item] as int32."""
     y = _tensor("support_y", y)
-    if len(y.shape) == 3:
-        return _of_one_hot(y)
     whole = y.dtype.is_integer or y.dtype == tf.bool
+    # In a graph nobody can tell rows of a single 1 from other floats.
+    if len(y.shape) == 3 and y.shape[-1] != 1 and (whole or _has_values(y)):
+        return _of_one_hot(y)
     if not whole or len(y.shape) != 2:
         raise RunError(
             f"support_y has {y.dtype.name} {'labels' if whole else 'numbers'} of shape {y.shape}; "
-            "expected [task, support]. Labels of classes must be integers; the loss of a "
-            'regression says that it takes numbers: loss.output = "values".'
+            f"expected [task, support]. Labels of classes must be integers{REGRESSION}"
         )
     return tf.cast(y, tf.int32)
 
@@ -120,7 +131,7 @@ def _of_one_hot(y):
         if not (np.isin(values, (0, 1)).all() and (values.sum(axis=-1) == 1).all()):
             raise RunError(
                 f"support_y has labels of shape {y.shape}; expected [task, support], or one-hot "
-                "rows with a single 1."
+                f"rows with a single 1{REGRESSION}"
             )
     return tf.argmax(tf.cast(y, tf.int32), axis=-1, output_type=tf.int32)
 

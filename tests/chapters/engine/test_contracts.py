@@ -164,11 +164,19 @@ def test_an_optional_input_may_be_there_or_not():
         (np.zeros([1, 3, 5]), r"unlabelled_x has items of shape \(5,\)"),
         (np.zeros([2, 3, 2]), r"unlabelled_x has 2 task\(s\) and query_x 1"),
         (np.full([1, 3, 2], np.nan), "unlabelled_x holds numbers that are not finite"),
+        (None, "unlabelled_x is no array of numbers"),
     ],
 )
 def test_an_optional_input_is_checked_like_the_others(value, sentence):
     with pytest.raises(RunError, match=sentence):
         NearestMean()({**TASK, "unlabelled_x": value})
+
+
+def test_a_misspelt_input_is_refused_and_the_right_one_suggested():
+    with pytest.raises(RunError, match="no input 'unlabeled_x' .did you mean 'unlabelled_x'"):
+        NearestMean()({**TASK, "unlabeled_x": np.zeros([1, 3, 2])})
+    with pytest.raises(RunError, match="A task is a dict of inputs, and list was given"):
+        NearestMean()([1])
 
 
 def test_what_may_be_missing_is_no_input_of_an_exported_file(tmp_path):
@@ -278,6 +286,16 @@ def test_a_learner_says_how_its_output_becomes_an_answer(tmp_path):
     assert list(found) == ["scores"]
     np.testing.assert_allclose(found["scores"], learner(TASK)[0], atol=1e-6)
     assert learner.labelled and list(learner.task_metrics(tf.constant([[1]]), learner(TASK)))
+
+
+def test_an_output_of_ones_own_is_not_taken_for_logits():
+    class Forgot(NearestMean):
+        """Says that it predicts scores, and not how they become an answer."""
+
+        output = "scores"
+
+    with pytest.raises(NotImplementedError, match="predicts scores; it needs an answer of its own"):
+        Forgot().answer(tf.zeros([1, 2]), tf.constant([0, 1]))
 
 
 def test_the_loss_says_whether_targets_are_labels_or_values():

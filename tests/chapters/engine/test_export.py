@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch03_prototypical import models
+from chapters.ch06_maml.losses import binary_cross_entropy
+from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
 from chapters.engine.export import TOLERANCE, adapt_and_predict, export
 from chapters.engine.functional import add_scaled, as_tensors, call_with_weights
@@ -155,6 +157,36 @@ class Slope(FewShotLearner):
         x, y = inputs["support_x"], inputs["support_y"]
         slope = tf.reduce_sum(x * y, axis=1) / tf.reduce_sum(x * x, axis=1)  # [task, 1]
         return inputs["query_x"] * slope[:, None]
+
+
+def test_a_single_logit_is_that_of_the_second_of_two_classes():
+    """A softmax over one column would be 1 for every query."""
+    network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    learner = MAML(network, binary_cross_entropy, 0.5)
+    x = tf.constant([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]])
+    found = adapt_and_predict(learner)(x[:2], tf.constant([0, 1]), x)["probabilities"].numpy()
+    assert found.shape == (3, 2)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-6)
+    task = {"support_x": x[None, :2], "support_y": [[0, 1]], "query_x": x[None]}
+    expected = tf.sigmoid(learner(task))[0, :, 0]
+    np.testing.assert_allclose(found[:, 1], expected, rtol=1e-6)
+    assert len(set(expected.numpy())) == 3
+
+
+@pytest.mark.parametrize("shape", [[3], [3, 2], [3, 2, 2]])
+def test_an_answer_may_have_any_number_of_axes(shape):
+    class Any(Slope):
+        """Answers of a shape."""
+
+        def answer(self, prediction, support_y):
+            """Zeros."""
+            return {"zeros": tf.zeros(shape)}
+
+    x = tf.constant([[1.0], [np.nan], [2.0]])
+    serve = tf.function(adapt_and_predict(Any()))  # outside of a graph NaN is refused
+    found = serve(x[:1], x[:1], x)["zeros"].numpy()
+    assert list(found.shape) == shape
+    np.testing.assert_array_equal(np.isnan(found).reshape(3, -1).all(axis=1), [False, True, False])
 
 
 def test_targets_that_are_floats_are_answered_with_values():

@@ -38,7 +38,7 @@ ONE_HOT = np.eye(3, dtype=int)[LABELS]
         (CLASSIFIER, IMAGES, LABELS + 1, "labels from 1 to 3; .* 3 classes apart.* 0 to 2"),
         (CLASSIFIER, IMAGES, LABELS - 1, "labels from -1 to 1; .* 3 classes apart.* 0 to 2"),
         (CLASSIFIER, IMAGES, LABELS.astype(np.float32), "Labels of classes must be integers"),
-        (CLASSIFIER, IMAGES, LABELS[..., None] + 1, r"labels of shape \(2, 6, 1\); .*one-hot rows"),
+        (CLASSIFIER, IMAGES, LABELS[..., None] + 1, r"labels of shape \(2, 6, 1\); expected"),
         (CLASSIFIER, IMAGES, ONE_HOT * 2, r"labels of shape \(2, 6, 3\); .* with a single 1"),
         (CLASSIFIER, IMAGES[:, :0], LABELS[:, :0], r"\(2, 0, 8, 8, 1\); a task needs at least one"),
         (CLASSIFIER, IMAGES * np.nan, LABELS, "support_x holds numbers that are not finite"),
@@ -61,7 +61,7 @@ ONE_HOT = np.eye(3, dtype=int)[LABELS]
         (COMPARER, IMAGES, LABELS + 0.5, "float64 numbers of shape .* must be integers"),
         (COMPARER, IMAGES, LABELS[:, :3], r"but support_y \(2, 3\); both need the same numbers"),
         (ONE_LOGIT, POINTS, LABELS, "labels from 0 to 2; the network tells 2 classes apart"),
-        (ONE_LOGIT, POINTS, TARGETS + 0.5, "expected .*one-hot rows with a single 1"),
+        (ONE_LOGIT, POINTS, TARGETS + 0.5, "float32 numbers .*must be integers"),
         (REGRESSOR, POINTS, LABELS, r"int64 targets of .* need floats \[task, support, 1\]"),
         (REGRESSOR, POINTS, TARGETS[..., 0], r"1 output\(s\) need floats \[task, support, 1\]"),
         (REGRESSOR, POINTS, np.zeros([2, 6, 2], np.float32), r"need floats \[task, support, 1\]"),
@@ -74,6 +74,19 @@ def test_what_does_not_fit_is_refused_in_one_sentence(learner, x, y, sentence):
     assert "\n" not in str(caught.value)
     with pytest.raises(RunError):
         learner({"support_x": x, "support_y": y, "query_x": x})
+
+
+def test_a_regression_whose_loss_does_not_say_so_is_told_what_to_do():
+    def error(y, prediction):
+        return tf.reduce_mean((y - prediction) ** 2, axis=[1, 2])
+
+    learner = GradientLearner(network(2, outputs=1), error)
+    for targets in (TARGETS + 0.5, TARGETS):
+        with pytest.raises(RunError, match=r'takes numbers: loss.output = "values"'):
+            checked_support(learner, POINTS, targets)
+    in_graph = tf.function(lambda x, y: checked_support(CLASSIFIER, x, y))
+    with pytest.raises(RunError, match=r'takes numbers: loss.output = "values"'):
+        in_graph(IMAGES, ONE_HOT.astype(np.float32) / 2)
 
 
 def test_float_labels_are_refused_even_when_there_are_as_many_items_as_classes():
