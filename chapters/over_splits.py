@@ -1,47 +1,56 @@
 """Train and test on several splits of an own folder's classes: mean and interval over splits.
 
 A folder of ten classes leaves two to test on, and which two decides the figure more than anything
-else. This trains one network for each split, with seeds of their own, and pools the tests. The
-first network stands for the run: its weights are kept, so that the folder can be published.
+else. This trains one network for each block of classes, tests it on that block, and pools the
+tests; no class is tested on twice. The first network stands for the run: its weights are kept, so
+that the folder can be published.
 
 python -m chapters.over_splits chapters.ch03_prototypical.train --data FOLDER
-python -m chapters.over_splits chapters.ch06_maml.train_omniglot --data FOLDER --splits 10
+python -m chapters.over_splits chapters.ch06_maml.train_omniglot --data FOLDER --splits 3
+
+All options but --splits are those of the script; see its own --help.
 """
 
 import argparse
+import dataclasses
 import importlib
 import json
 import sys
 from pathlib import Path
 
 from chapters.__main__ import scripts
-from chapters.engine import configuration, files, script
-from chapters.engine.configuration import Parser, suggest, whole, within
-from chapters.engine.errors import ConfigError
+from chapters.engine import configuration, files, results, script
+from chapters.engine.configuration import FREE_ON_RESUME, Parser, flag_of, suggest, whole, within
+from chapters.engine.errors import ConfigError, RunError
+from chapters.experiments.images.own_folder import blocks
 
 KEPT = ("config.json", "run.json", "model.weights.h5")  # of the first network
 SAME = ("method", "measure", "way", "shot", "batch_norm")  # what rows of splits are pooled by
+NOTE = "over_splits.json"  # the options that all splits of a folder share
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train, test, pool, print."""
     options, rest = _parse(argv)
     config = configuration.parse(_script(options.script), rest)
+    _check(config)
     folder = _folder(config, options.script)
+    splits = _count(options.splits, config.data)
+    _check_same(folder, config, options.script)
     module = importlib.import_module(options.script)
     found = []
-    for number in range(options.splits):
-        run, seed = folder / f"split-{number + 1}", config.seed + number
+    for number in range(splits):
+        run = folder / f"split-{number + 1}"
         if not (run / "metrics.json").exists():
-            print(f"Split {number + 1} of {options.splits}, seed {seed}.", flush=True)
-            resume = ["--resume"] if run.exists() else []
-            module.main([*rest, "--seed", str(seed), "--run", str(run), *resume])
-        found.append(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
+            print(f"Split {number + 1} of {splits}.", flush=True)
+            resume = ["--resume"] if (run / "config.json").exists() else []
+            module.main([*rest, "--fold", str(number), "--run", str(run), *resume])
+        found.append(results.read(run / "metrics.json"))
     for name in KEPT:
         files.copy(folder / "split-1" / name, folder / name)
     metrics = pool(found)
     files.write_json(folder / "metrics.json", metrics)
-    print(table(metrics["results"], options.splits))
+    print(table(metrics["results"], splits))
     print(f"Weights of split 1 and metrics are in {folder}.")
 
 
@@ -52,10 +61,8 @@ def pool(found: list[dict]) -> dict:
         found: what each split's run measured.
 
     Returns:
-        That of the first, with pooled results and the seconds of all.
+        That of the first, with pooled results, the seconds of all, and their number as ``splits``.
     """
-    from chapters.engine.evaluation import interval95_of_runs
-
     values: dict[tuple, list[float]] = {}
     for metrics in found:
         for row in metrics["results"]:
@@ -63,11 +70,11 @@ def pool(found: list[dict]) -> dict:
     rows = []
     for row in found[0]["results"]:
         means = values[_key(row)]
-        changes = {"mean": sum(means) / len(means), "interval": interval95_of_runs(means)}
+        changes = {"mean": sum(means) / len(means), "interval": results.interval95_of_runs(means)}
         protocol = f"{row['protocol']}, {len(means)} splits of the classes"
         rows.append({**row, **changes, "runs": len(means), "protocol": protocol, "values": means})
-    seconds = sum(metrics["train_seconds"] for metrics in found)
-    return {**found[0], "results": rows, "train_seconds": round(seconds, 1)}
+    seconds = round(sum(metrics["train_seconds"] for metrics in found), 1)
+    return {**found[0], "results": rows, "splits": len(found), "train_seconds": seconds}
 
 
 def table(rows: list[dict], splits: int) -> str:
@@ -75,10 +82,8 @@ def table(rows: list[dict], splits: int) -> str:
     width = max(len(row["method"]) for row in rows) + 2
     lines = [f"\nMean and 95 % interval over {splits} splits of the classes (Student's t):\n"]
     for row in rows:
-        scale, digits = (100 if row["unit"] == "%" else 1), row["digits"]
-        figure = f"{scale * row['mean']:.{digits}f} +- {scale * row['interval']:.{digits}f}"
-        regime = f", {row['batch_norm']}" if row["batch_norm"] else ""
-        lines.append(f"{row['method'].ljust(width)}{row['label']}{regime}: {figure} {row['unit']}")
+        figures = " +- ".join(results.figure(row, key) for key in ("mean", "interval"))
+        lines.append(f"{row['method'].ljust(width)}{results.heading(row)}: {figures}")
     return "\n".join(lines) + "\n"
 
 
@@ -87,21 +92,21 @@ def _key(row: dict) -> tuple:
 
 
 def _parse(argv) -> tuple[argparse.Namespace, list[str]]:
-    summary, *_, usage = (__doc__ or "").split("\n\n")
-    parser = Parser(description=summary, epilog=usage, allow_abbrev=False)
-    parser.add_argument("script", help="training script, such as chapters.ch03_prototypical.train")
-    parser.add_argument(
-        "--splits",
-        type=within(whole, 2, 100),
-        default=5,
-        help="splits of the classes (default: 5); all other options are the script's",
+    parser = Parser(
+        prog="python -m chapters.over_splits",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
+    parser.add_argument("script", help="training script, such as chapters.ch03_prototypical.train")
+    words = "splits of the classes (default: 5, or as many as there are)"
+    parser.add_argument("--splits", type=within(whole, 2, 100), help=words)
     return parser.parse_known_args(argv)
 
 
 def _script(name: str) -> configuration.Script:
     """The declaration of a script that takes folders."""
-    known = {module: one for module, one in scripts() if hasattr(one.config, "invert")}
+    known = {module: one for module, one in scripts() if hasattr(one.config, "fold")}
     if name not in known:
         raise ConfigError(
             f"{name!r} is no script that trains on folders of pictures{suggest(name, known)}; "
@@ -110,15 +115,63 @@ def _script(name: str) -> configuration.Script:
     return known[name]
 
 
-def _folder(config, name: str) -> Path:
-    """Where the runs go; the data are a folder of the user's own."""
+def _count(asked: int | None, data: str) -> int:
+    """Number of splits; ConfigError when the folder has not as many blocks of classes."""
+    most = blocks(data)
+    if (asked or 2) > most:
+        raise ConfigError(
+            f"--splits is {asked or 5}, but the classes of {data} make {most} block(s) to test on "
+            "that share none; ask for fewer."
+        )
+    return asked or min(5, most)
+
+
+def _check(config) -> None:
+    """Refuse data that are split once for all, and what belongs to a single run."""
     if not Path(config.data).is_dir():
         raise ConfigError(
             f"--data is {config.data!r}; only the classes of a folder of your own are split anew, "
             "those of published sets are split once for all."
         )
-    base = config.run or f"runs/{name.removeprefix('chapters.')}/splits"
-    return Path(base)
+    single = {"--export": config.export, "--fold": config.fold, "--resume": config.resume}
+    for flag in (flag for flag, given in single.items() if given):
+        raise ConfigError(
+            f"{flag} is for a single run; leave it away. Finished splits are kept, and python -m "
+            "zoo export writes a published network."
+        )
+
+
+def _folder(config, name: str) -> Path:
+    """Where the runs go."""
+    data = Path(config.data).resolve().name
+    base = f"runs/{name.removeprefix('chapters.')}/{config.preset}-{data}-splits"
+    return Path(config.run or base)
+
+
+def _check_same(folder: Path, config, name: str) -> None:
+    """Refuse a folder of other runs, and splits that were trained with other options."""
+    now = {"script": name, **dataclasses.asdict(config), "data": str(Path(config.data).resolve())}
+    now = {option: value for option, value in now.items() if option not in FREE_ON_RESUME}
+    note = folder / NOTE
+    if not note.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise RunError(
+                f"{folder} is not empty and holds no splits; choose another --run folder."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_json(note, now)
+        return
+    before = json.loads(note.read_text(encoding="utf-8"))
+    changed = [
+        f"{flag_of(option)} was {before.get(option)!r}, now {value!r}"
+        for option, value in now.items()
+        if before.get(option) != value
+    ]
+    if changed:
+        raise RunError(
+            f"{folder} holds splits with other options: {'; '.join(changed)}. Choose another --run "
+            "folder."
+        )
 
 
 if __name__ == "__main__":

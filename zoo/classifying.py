@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zoo.errors import ZooError
+
 AT_ONCE = 64  # queries in one call: memory stays the same for any number of files
 
 
@@ -21,5 +23,7 @@ def classify(learner, support_x, support_y, query_x) -> np.ndarray:
         task["query_x"] = query_x[start : start + AT_ONCE]
         prediction = learner({name: x[None] for name, x in task.items()}, training=False)[0]
         answer = learner.answer(prediction, np.asarray(support_y))
+        if "probabilities" not in answer:
+            raise ZooError(f"The model answers with {', '.join(answer)}, not with probabilities.")
         parts.append(np.asarray(answer["probabilities"])[:, :way])  # of absent classes: nothing
     return np.concatenate(parts)

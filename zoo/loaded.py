@@ -43,12 +43,16 @@ class Loaded(NamedTuple):
             )
         if data and not own:
             raise ZooError(
-                f"{self.name} is tested on {trained_on or 'curves'}; --data is for models trained "
-                "on a folder of your own."
+                f"{self.name} is tested on {trained_on or self.card['data']['name']}; --data is "
+                "for models trained on a folder of your own."
             )
         if not own:
             return self
-        return self._replace(config=dataclasses.replace(self.config, data=str(Path(data))))
+        if not Path(data).is_dir():
+            raise ZooError(f"--data {data} is no folder; give the folder of class folders.")
+        # Absolute, so that it is never taken for a known set of the same name.
+        config = dataclasses.replace(self.config, data=str(Path(data).resolve()))
+        return self._replace(config=config)
 
     def draw(self, width: float):
         """A figure of what it does, at most ``width`` inches wide; None where there is none."""

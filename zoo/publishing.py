@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from chapters.engine import files
+from chapters.engine.results import read
 from zoo import catalogue, loading
 from zoo.errors import ZooError
 from zoo.records import cards, results, safety, store
@@ -31,7 +32,7 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     for part in (store.CONFIG, "metrics.json", "run.json", store.WEIGHTS):
         if not (run / part).is_file():
             raise ZooError(f"{run} holds no {part}; publish the folder of a finished run.")
-    results.check_rows(run / "metrics.json", safety.read_json(run / "metrics.json"))
+    metrics = read(run / "metrics.json")
     config = safety.read_json(run / store.CONFIG)
     entry = catalogue.of_run(name, config.get("script", ""))
     folder = store.FOLDER / name
@@ -39,7 +40,7 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     with store.lock():
         part.mkdir(parents=True)
         try:
-            _fill(part, run, entry, config)
+            _fill(part, run, entry, config, metrics)
             doubts = safety.read_json(part / store.CARD)["doubts"]
             if doubts and not anyway:
                 raise ZooError(
@@ -53,21 +54,23 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     return folder
 
 
-def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict) -> None:
+def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict, metrics: dict) -> None:
     """Everything an entry consists of; the card comes last and from the model as it is loaded."""
     for part in (store.WEIGHTS, store.DECISION):
         if (run / part).exists():
             files.copy(run / part, folder / part)
     files.write_json(folder / store.CONFIG, results.portable(config))
     circumstances = safety.read_json(run / "run.json")
+    fields = {"device": str, "python": str, "versions": dict}
+    safety.check_fields(run / "run.json", "", circumstances, fields)
     content = (folder / store.WEIGHTS).read_bytes()
     card = {
         "name": entry.name,
-        "command": results.command(config),
+        "command": results.command(config, metrics.get("splits", 0)),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         **{key: circumstances[key] for key in ("device", "python", "versions")},
-        **safety.read_json(run / "metrics.json"),
+        **metrics,
     }
     files.write_json(folder / store.CARD, card)
     loaded = loading.from_folder(entry, folder)

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from chapters.engine.evaluation import interval95_of_runs
+from chapters.engine.results import interval95_of_runs
 
 
 def compute_accuracy(genuine, distance, threshold: float = 0.5, weight=None) -> float:

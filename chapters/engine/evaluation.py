@@ -74,17 +74,6 @@ def interval95(values) -> float:
     return float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def interval95_of_runs(values) -> float:
-    """The same for a few runs: Student's t instead of 1.96 deviations; 0 for a single one."""
-    from scipy import stats
-
-    values = np.asarray(values, np.float64)
-    if len(values) < 2:
-        return 0.0
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return float(stats.t.ppf(0.975, len(values) - 1) * error)
-
-
 class Evaluator:
     """Evaluates a learner on a fixed series of episodes, as often as it is called.
 

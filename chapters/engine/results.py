@@ -4,7 +4,11 @@ Experiments make them, ``metrics.json`` keeps them as rows, and the zoo prints t
 nobody has to guess a unit from a name.
 """
 
+import json
+from pathlib import Path
 from typing import NamedTuple
+
+from chapters.engine.errors import RunError
 
 ENOUGH = 600  # episodes; of fewer an interval says little
 # What was never seen in training -> a single one, and what is drawn in a test.
@@ -13,6 +17,18 @@ TESTED = {
     "tasks": ("task", "episodes"),
     "sequences": ("sequence", "sequences"),
 }
+
+
+# What a row must hold to be written and compared: those of older runs do not.
+FIELDS = {
+    **dict.fromkeys(
+        ("method", "data", "split", "measure", "label", "unit", "better", "protocol"), str
+    ),
+    "mean": (int, float),
+    "digits": int,
+    "headline": bool,
+}
+REGIME = {"support": ", honest", "transductive": ", transductive"}
 
 
 class Measure(NamedTuple):
@@ -70,7 +86,7 @@ class Result(NamedTuple):
         if self.episodes:
             parts.append(f"{self.episodes} {drawn}")
         if self.query:
-            parts.append(f"{self.query} queries per {one}")
+            parts.append(f"{self.query} {'query' if self.query == 1 else 'queries'} per {one}")
         if self.runs:
             parts.append(f"{self.runs} runs")
         return ", ".join(parts)
@@ -83,3 +99,68 @@ class Result(NamedTuple):
         words = {"measure": measure.name, **measure._asdict(), "protocol": self.protocol}
         del words["name"]
         return {**row, **words}
+
+
+def interval95_of_runs(values) -> float:
+    """Half the width of the 95 % interval of a mean over a few runs, by Student's t; 0 for one."""
+    import numpy as np
+    from scipy import stats
+
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return 0.0
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return float(stats.t.ppf(0.975, len(values) - 1) * error)
+
+
+def heading(row: dict) -> str:
+    """Heading of a row's figure: ``5-way 1-shot, honest (%)``."""
+    name = row["label"] + REGIME.get(row["batch_norm"], "")
+    return f"{name} ({row['unit']})" if row["unit"] else name
+
+
+def figure(row: dict, key: str) -> str:
+    """A row's ``mean`` or ``interval`` as people read it."""
+    scale = 100 if row["unit"] == "%" else 1
+    return f"{scale * float(row[key]):.{int(row['digits'])}f}"
+
+
+def read(path: Path) -> dict:
+    """``metrics.json`` of a finished run.
+
+    Raises:
+        RunError: it is missing or broken, or its rows lack something, as those of older versions.
+    """
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} is missing: {path.parent} is not the folder of a finished run."
+        ) from None
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON ({error}).") from None
+    check(path, metrics)
+    return metrics
+
+
+def check(path: Path, metrics) -> None:
+    """Refuse what is not ``metrics.json``, or of an older version.
+
+    Raises:
+        RunError: a row or a field is missing, or there is none of the method that was trained.
+    """
+    rows = metrics.get("results") if isinstance(metrics, dict) else None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise RunError(f"{path} holds no results; train again.")
+    for number, row in enumerate(rows):
+        for key, kind in FIELDS.items():
+            if not isinstance(row.get(key), kind):
+                raise RunError(
+                    f"{path} has {key} = {str(row.get(key))[:40]!r} in row {number} of its "
+                    "results, which does not belong there; train again."
+                )
+    method = metrics.get("method", rows[0]["method"])  # an attack compares and trains none
+    if not any(row["method"] == method for row in rows):
+        raise RunError(f"{path} has no result of {method!r}; train again.")
+    if not isinstance(metrics.get("train_seconds", 0), int | float):
+        raise RunError(f"{path} has no number as train_seconds; train again.")

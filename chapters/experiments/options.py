@@ -77,6 +77,12 @@ class ImageOptions(RunConfig):
     image_size: int = option(28, "height and width in pixels", minimum=16, maximum=512)
     channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
     invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
+    fold: int = option(
+        0,
+        "for a folder: which block of its shuffled classes is tested on",
+        minimum=0,
+        maximum=CLASSES,
+    )
     way: int = option(5, "classes per training episode", minimum=2, maximum=CLASSES)
     shot: int = option(1, "support items per class", minimum=1, maximum=ITEMS)
     query: int = option(5, "query items per class", minimum=1, maximum=ITEMS)

@@ -71,6 +71,7 @@ def load_folder(
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     seed: int = 0,
+    fold: int = 0,
     **options,
 ) -> Dataset:
     """Read a folder of class folders; each class may hold any number of files.
@@ -83,7 +84,7 @@ def load_folder(
         kind: "image" or "sound".
         val_fraction, test_fraction: parts of the classes, rounded, that are held out; with few
             classes a split may be empty.
-        seed: see ``datasets.splits.random_split``.
+        seed, fold: see ``datasets.splits.random_split``.
         **options: passed to ``read_image`` or ``read_sound``.
 
     Returns:
@@ -108,7 +109,7 @@ def load_folder(
         items=np.stack(items),
         item_class=np.repeat(np.arange(len(classes), dtype=np.int32), counts),
         class_names=tuple(classes),
-        splits=random_split(len(classes), held_out, seed),
+        splits=random_split(len(classes), held_out, seed, fold),
         source=str(path),
     )
 

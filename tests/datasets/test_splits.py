@@ -42,3 +42,16 @@ def test_every_class_is_held_out_by_some_seed():
 def test_training_needs_a_class(held_out):
     with pytest.raises(DataError, match="of 4 classes; at least one has to be left for training"):
         random_split(4, held_out, 0)
+
+
+def test_folds_hold_out_blocks_that_share_no_class():
+    held_out = {"test": 2, "val": 3}
+    folds = [random_split(11, held_out, seed=4, fold=fold) for fold in range(5)]
+    np.testing.assert_array_equal(folds[0]["test"], random_split(11, held_out, seed=4)["test"])
+    tested = np.concatenate([fold["test"] for fold in folds])
+    assert len(set(tested)) == 10
+    for fold in folds:
+        parts = [fold[name] for name in ("train", "val", "test")]
+        assert sorted(np.concatenate(parts)) == list(range(11))
+    with pytest.raises(DataError, match="no block 5 of 2 classes: 11 classes have blocks 0 to 4"):
+        random_split(11, held_out, seed=4, fold=5)

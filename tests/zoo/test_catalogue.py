@@ -109,7 +109,11 @@ def test_every_declared_function_exists():
     [
         ("config.json", "{", "is not valid JSON"),
         ("card.json", "{}", "has name = None, which does not belong there"),
-        ("card.json", None, "has results, row 0: mean = '0.5', which does not belong there"),
+        (
+            "card.json",
+            None,
+            "has mean = '0.5' in row 0 of its results, which does not belong there",
+        ),
     ],
 )
 def test_a_bad_folder_is_left_out_with_a_warning_and_harms_no_other(

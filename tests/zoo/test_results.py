@@ -11,9 +11,9 @@ import pytest
 import zoo
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import files
+from chapters.engine.errors import RunError
 from chapters.engine.results import Measure, Result, share
 from zoo import catalogue, report
-from zoo.errors import ZooError
 from zoo.records import cards, results, store, wording
 
 
@@ -62,7 +62,7 @@ def test_the_recorded_command_parses_to_the_recorded_options(tmp_path):
 
 
 def test_an_unfinished_run_is_refused(tmp_path):
-    with pytest.raises(ZooError, match="config.json is missing"):
+    with pytest.raises(RunError, match="metrics.json is missing"):
         results.record(tmp_path, "name", tmp_path / "results.csv")
 
 

@@ -25,8 +25,8 @@ class Labelled(Kind):
     """
 
     labels = (
-        "whole numbers 0 to way - 1, each at least once; others end in an error in Python and "
-        "in a SavedModel, and in answers of NaN in ONNX and LiteRT"
+        "whole numbers 0 to way - 1; others end in an error in Python and in a SavedModel, and in "
+        "answers of NaN in ONNX and LiteRT"
     )
     scale = 1.0
     stand_in = ""

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from chapters.engine import files
-from chapters.engine.results import ENOUGH
+from chapters.engine.errors import RunError
+from chapters.engine.results import ENOUGH, check, interval95_of_runs
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
@@ -56,7 +57,10 @@ def read(folder: Path) -> dict:
     card = safety.read_json(path)
     safety.check_fields(path, "", card, FIELDS)
     safety.check_fields(path, "data: ", card["data"], DATA_FIELDS)
-    results.check_rows(path, card)
+    try:
+        check(path, card)
+    except RunError as error:
+        raise ZooError(str(error)) from error
     return card
 
 
@@ -113,10 +117,18 @@ def doubts(method: str, rows: list[dict]) -> list[str]:
     for row in same:
         sign = 1 if row["better"] == "smaller" else -1
         lead = sign * (row["mean"] - first["mean"])
-        if not lead > (row.get("interval") or 0) + (first.get("interval") or 0):
+        if not lead > _uncertainty(row, first):
             heading = wording.column(results.as_text(first))
             found.append(f"not above {row['method']!r} outside the intervals ({heading})")
     return found
+
+
+def _uncertainty(row: dict, other: dict) -> float:
+    """Of the difference of two rows: of runs in pairs where both have them, of both otherwise."""
+    pairs = list(zip(row.get("values") or (), other.get("values") or (), strict=False))
+    if len(pairs) > 1 and len(row["values"]) == len(other["values"]) and None not in sum(pairs, ()):
+        return interval95_of_runs([one - two for one, two in pairs])
+    return (row.get("interval") or 0) + (other.get("interval") or 0)
 
 
 def _comparable(row: dict, other: dict) -> bool:
@@ -159,6 +171,7 @@ def text(card: dict) -> str:
             f"Recipe: {card['command']}",
             f"Training: {card['train_seconds'] / 60:.1f} min on {card['device']}; Python "
             f"{card['python']}, {versions}",
+            *[f"Weights of the first of {n} networks." for n in [card.get("splits")] if n],
             f"Weights: {card['parameters']:,} parameters, {card['bytes']:,} bytes, SHA-256 "
             f"{card['sha256']}",
         ]

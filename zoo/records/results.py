@@ -7,11 +7,11 @@ import csv
 import dataclasses
 import importlib
 import io
-import json
+import re
 from pathlib import Path
 
 import datasets
-from chapters.engine import files
+from chapters.engine import files, results
 from chapters.engine.configuration import FREE_ON_RESUME
 from zoo.errors import ZooError
 from zoo.records import safety, store
@@ -22,15 +22,6 @@ COLUMNS = (
     "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",
     "label", "unit", "digits", "better", "protocol",
 )  # fmt: skip
-# What every row must hold.
-FIELDS = {
-    **dict.fromkeys(
-        ("method", "data", "split", "measure", "label", "unit", "better", "protocol"), str
-    ),
-    "mean": (int, float),
-    "digits": int,
-    "headline": bool,
-}
 
 
 def read(file: Path | None = None) -> list[dict[str, str]]:
@@ -46,7 +37,7 @@ def record(run: Path, name: str, file: Path | None = None) -> list[dict[str, str
     """Replace the rows of ``name`` by those of a finished run; those of other names stay.
 
     Raises:
-        ZooError: the folder holds no finished run.
+        RunError: the folder holds no finished run.
     """
     file = file or FILE
     rows = rows_of(run, name)
@@ -61,31 +52,15 @@ def record(run: Path, name: str, file: Path | None = None) -> list[dict[str, str
 
 
 def rows_of(run: Path, name: str) -> list[dict[str, str]]:
-    """The rows that a finished run adds; ZooError when the folder holds none."""
-    found = {part: _json(run / part) for part in ("config.json", "metrics.json")}
-    metrics = found["metrics.json"]
-    check_rows(run / "metrics.json", metrics)
+    """The rows that a finished run adds; RunError when the folder holds none."""
+    metrics = results.read(run / "metrics.json")
+    config = safety.read_json(run / store.CONFIG)
     shared = {
         "name": name,
         "minutes": f"{metrics['train_seconds'] / 60:.0f}",
-        "command": command(found["config.json"]),
+        "command": command(config, metrics.get("splits", 0)),
     }
     return [as_text({**result, **shared}) for result in metrics["results"]]
-
-
-def check_rows(path: Path, found: dict) -> None:
-    """Refuse results that lack something, as those of an older version.
-
-    Raises:
-        ZooError: a row or a field is missing, or there is none of the method that was trained.
-    """
-    rows = found.get("results")
-    for number, row in enumerate(rows if isinstance(rows, list) else [None]):
-        safety.check_fields(path, f"results, row {number}: ", row, FIELDS)
-    # An attack compares methods and trains none.
-    method = found.get("method", rows[0]["method"] if rows else "")
-    if not any(row["method"] == method for row in rows):
-        raise ZooError(f"{path} has no result of {method!r}; train and publish the model again.")
 
 
 def as_text(row: dict) -> dict[str, str]:
@@ -104,14 +79,27 @@ def portable(config: dict) -> dict:
     return options
 
 
-def command(config: dict) -> str:
-    """The command that a run's ``config.json`` stands for: preset and what differs from it."""
+def command(config: dict, splits: int = 0) -> str:
+    """The command that a run stands for: preset and what differs from it.
+
+    Args:
+        config: of its ``config.json``.
+        splits: of the classes, when the run is one over several; see ``chapters.over_splits``.
+
+    Raises:
+        ZooError: these are no options of a script.
+    """
     config = portable(config)
-    package, _, script_name = config["script"].rpartition(".")
-    script = importlib.import_module(f"{package}.presets").SCRIPTS[script_name]
+    package, _, script_name = str(config.get("script", "")).rpartition(".")
+    known = f"{package}.presets" if re.fullmatch(r"chapters\.ch\w+", package) else "chapters"
+    script = getattr(importlib.import_module(known), "SCRIPTS", {}).get(script_name)
+    if script is None or config.get("preset") not in script.presets:
+        raise ZooError(f"{script_name or 'nothing'!r} is no script with presets; train again.")
     defaults = {field.name: field.default for field in dataclasses.fields(script.config)}
     preset = defaults | script.presets[config["preset"]]
     words = ["python -m", config["script"], "--preset", config["preset"]]
+    if splits:
+        words[1:1] = ["chapters.over_splits"]
     for option, value in config.items():
         if option in ("script", "preset") or preset.get(option) == value:
             continue
@@ -120,18 +108,7 @@ def command(config: dict) -> str:
             words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
             words.append(f"--{flag} {value}")
-    return " ".join(words)
-
-
-def _json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ZooError(
-            f"{path} is missing: {path.parent} is not the folder of a finished run."
-        ) from None
-    except ValueError as error:
-        raise ZooError(f"{path} is not valid JSON ({error}).") from None
+    return " ".join([*words, *([f"--splits {splits}"] if splits else [])])
 
 
 def _text(value) -> str:

@@ -3,7 +3,8 @@
 A row is one of ``results.csv``: every column as text, empty where it does not apply.
 """
 
-REGIME = {"support": ", honest", "transductive": ", transductive"}
+from chapters.engine.results import figure, heading
+
 STATISTICS = {
     "stored": "batch norm with stored averages",
     "support": "honest: batch norm with the support set's statistics",
@@ -13,16 +14,12 @@ STATISTICS = {
 
 def column(row: dict[str, str]) -> str:
     """Heading of a figure: ``5-way 1-shot, honest (%)``."""
-    name = row["label"] + REGIME.get(row["batch_norm"], "")
-    return f"{name} ({row['unit']})" if row["unit"] else name
+    return heading(row)
 
 
 def cell(row: dict[str, str]) -> str:
     """A figure with its interval, where there is one."""
-    scale = 100 if row["unit"] == "%" else 1
-    digits = int(row["digits"])
-    values = [f"{scale * float(row[key]):.{digits}f}" for key in ("mean", "interval") if row[key]]
-    return " ± ".join(values)
+    return " ± ".join(figure(row, key) for key in ("mean", "interval") if row[key])
 
 
 def published(row: dict[str, str]) -> str:

@@ -16,10 +16,25 @@ LEAST = 2  # classes of an own folder in each split: a task needs two
 FEW = 10  # test classes below which an interval over episodes misleads
 
 
+def blocks(folder: str) -> int:
+    """How many folds there are: blocks of classes to test on that share none."""
+    classes = _classes(folder)
+    return classes // max(round(_share(classes) * classes), 1)
+
+
+def _classes(folder: str) -> int:
+    return sum(entry.is_dir() and entry.name[0] != "." for entry in Path(folder).iterdir())
+
+
+def _share(classes: int) -> float:
+    """Of the classes that validate, and of those that test: a fifth, and at least two."""
+    return max(0.2, LEAST / max(classes, 1))
+
+
 def load_own(config: ImageOptions) -> Dataset:
-    """A folder of the user's own; a fifth of the classes, and at least two, validate and test."""
-    classes = sum(entry.is_dir() and entry.name[0] != "." for entry in Path(config.data).iterdir())
-    share = max(0.2, LEAST / max(classes, 1))
+    """A folder of the user's own, its classes split in three."""
+    classes = _classes(config.data)
+    share = _share(classes)
     if 0 < classes < 3 * LEAST:
         raise DataError(
             f"{config.data} has {classes} class folder(s); {3 * LEAST} are needed, {LEAST} each to "
@@ -29,6 +44,7 @@ def load_own(config: ImageOptions) -> Dataset:
         config.data,
         kind="image",
         seed=config.seed,
+        fold=config.fold,
         val_fraction=share,
         test_fraction=share,
         size=(config.image_size, config.image_size),
@@ -70,10 +86,18 @@ def fit_options(config: ImageOptions, data: Dataset) -> ImageOptions:
     return fitted
 
 
+def _change(name: str, before, after) -> str:
+    """``--way 20 becomes 6``, ``--rotations becomes --no-rotations``."""
+    if isinstance(after, bool):
+        flags = [flag_of(name if value else f"no_{name}") for value in (before, after)]
+        return " becomes ".join(flags)
+    return f"{flag_of(name)} {before} becomes {after}"
+
+
 def tell_of_changes(config: ImageOptions, fitted: ImageOptions, reason: str) -> None:
     """Say which options a folder has changed, and why."""
     changes = [
-        f"{flag_of(field.name)} {getattr(config, field.name)} becomes {getattr(fitted, field.name)}"
+        _change(field.name, getattr(config, field.name), getattr(fitted, field.name))
         for field in dataclasses.fields(config)
         if getattr(config, field.name) != getattr(fitted, field.name)
     ]

@@ -149,7 +149,11 @@ def describe(data: Dataset, config: ImageOptions) -> str:
 
 def _check_no_folder(config: ImageOptions) -> None:
     """Refuse what only the pictures of a folder can be read as."""
-    given = {f"--channels {config.channels}": config.channels != 1, "--invert": config.invert}
+    given = {
+        f"--channels {config.channels}": config.channels != 1,
+        "--invert": config.invert,
+        f"--fold {config.fold}": config.fold,
+    }
     for flag in (flag for flag, there in given.items() if there):
         raise ConfigError(
             f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
