@@ -112,14 +112,21 @@ class FewShotLearner(keras.Model):
             options: ``format`` may be ``tf_saved_model``, and ``verbose`` is taken and ignored.
 
         Raises:
-            RunError: another format.
+            RunError: another format, or an item that may have any shape.
         """
         if options.get("format", "tf_saved_model") != "tf_saved_model":
             raise RunError(
                 f"A learner is exported as a SavedModel, not as {options['format']}; zoo.export "
                 "writes ONNX and LiteRT."
             )
-        export.write(filepath, {"serve": (self.serving(strict=True), self.signature())})
+        signature = self.signature()
+        free = next((spec.name for spec in signature if spec.shape.rank is None), "")
+        if free:
+            raise RunError(
+                f"Nobody knows the shape of an item of {free} yet; call the learner once, or begin "
+                "the encoder with keras.layers.Input."
+            )
+        export.write(filepath, {"serve": (self.serving(strict=True), signature)})
 
     def signature(self) -> list[tf.TensorSpec]:
         """The inputs that a task must have, without the task axis and with any number of items."""
@@ -165,6 +172,11 @@ class GradientLearner(FewShotLearner):
         **options,
     ):
         super().__init__(**options)
+        if getattr(network, "input_shape", None) is None:
+            raise RunError(
+                "The network has no shapes yet; begin it with keras.layers.Input, so that each "
+                "task can have weights of its own."
+            )
         self.network, self.objective, self.batch_norm = network, objective, batch_norm
         self.inner_steps = inner_steps
         self.test_steps = inner_steps if test_steps is None else test_steps

@@ -6,6 +6,7 @@ that is killed anywhere goes on with ``--resume`` and ends with the same bits.
 """
 
 import csv
+import inspect
 import io
 import math
 import sys
@@ -76,6 +77,7 @@ class Loop:
         names: dict[str, str] | None = None,
         explain: Callable[[int], str] | None = None,
     ):
+        _check_step(train_step)
         self.model, self.optimizer, self.run = model, optimizer, run
         self.steps, self.steps_per_epoch = steps, min(steps_per_epoch, steps)
         self.steps_per_call = min(steps_per_call, self.steps_per_epoch)
@@ -326,6 +328,15 @@ class Loop:
             writer.writeheader()
             writer.writerows({"epoch": n, **row} for n, row in enumerate(self.history))
         files.write_bytes(self.run.path / "log.csv", text.getvalue().encode())
+
+
+def _check_step(train_step) -> None:
+    try:
+        inspect.signature(train_step).bind("batch", "seed")
+    except TypeError as error:
+        raise RunError(
+            f"A training step is called with a batch and a seed ({error}); see contracts.TrainStep."
+        ) from error
 
 
 def _group(arrays: dict[str, np.ndarray], group: str) -> list[np.ndarray]:

@@ -393,3 +393,11 @@ def test_adapted_weights_act_otherwise_than_those_before_on_the_same_seed():
     policy.rate.assign(20.0)
     after = policy.rollout(policy.adapt(pays, seeds), pays, seeds[1])["reward"]
     assert np.mean(before) < 0.7 < 0.95 < np.mean(after)
+
+
+def test_a_step_that_takes_no_seed_is_refused_before_it_is_traced(tmp_path):
+    def alone(model, optimizer):
+        return lambda batch: {"loss": batch}
+
+    with pytest.raises(RunError, match="called with a batch and a seed .*contracts.TrainStep"):
+        train(tmp_path / "run", alone, lambda index: index, Walk())

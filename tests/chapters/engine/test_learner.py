@@ -207,3 +207,11 @@ def test_an_embedding_of_what_is_not_finite_is_nan(made):
     x[2, 3, 3] = np.inf
     found = made.embed(x).numpy()
     assert np.isnan(found[1:3]).all() and np.isfinite(found[[0, 3]]).all()
+
+
+def test_networks_without_shapes_are_one_sentence(tmp_path):
+    free = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(RunError, match="begin it with keras.layers.Input"):
+        MAML(free, cross_entropy, 0.1)
+    with pytest.raises(RunError, match="shape of an item of support_x yet; call the learner once"):
+        PrototypicalNetwork(free).export(tmp_path / "model")
