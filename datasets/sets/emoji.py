@@ -58,7 +58,7 @@ REFERENCE = re.compile(r"url\(\s*['\"]?([^'\")]*)", re.IGNORECASE)
 MAX_TABLE, MAX_FILE = 2**20, 2**25  # bytes: 156,347 and 25,557,691
 MAX_ALIASES = 4  # from a name to its drawing: 1
 MAX_BOX = 10_000  # side of a drawing, and how far from the origin it begins: 128
-MAX_DEPTH = 32  # elements in elements: 0
+MAX_DEPTH = 32  # elements in elements: 6
 MAX_WORK, MAX_WORK_OF_FILE = 400_000, 2**25  # see ``work``: 190,164 and 8,913,531
 ELEMENT_WORK = 100  # characters that an element counts for, besides its own
 
@@ -112,7 +112,7 @@ def load(
         offline: never download.
         size: height and width in pixels of the returned images.
         black: with the two sets that are another one's outlines in black. Without them every sign
-            is still a class, of three to seven drawings instead of five to nine.
+            is still a class, of four to seven drawings instead of five to nine.
         least: classes with fewer drawings, black ones not counted where they are left out, are in
             no split (see ``Dataset.with_least``).
 
