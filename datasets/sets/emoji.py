@@ -13,7 +13,6 @@ import csv
 import functools
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -170,7 +169,8 @@ def read_table(path: Path) -> tuple[Sign, ...]:
     """
     try:
         text = read_bytes(path, MAX_TABLE).decode("utf-8")
-        signs = tuple(_sign(**row) for row in csv.DictReader(io.StringIO(text), strict=True))
+        rows = csv.DictReader(io.StringIO(text), restval="", strict=True)
+        signs = tuple(_sign(**row) for row in rows)
     except (ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{path} is no table of signs ({error}).") from error
     names = {sign.name for sign in signs}
@@ -346,7 +346,7 @@ def to_svg(icon: dict, side: int) -> str:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"its {edge} is no number")
         low = 1 if edge in ("width", "height") else -MAX_BOX
-        if not (math.isfinite(value) and low <= value <= MAX_BOX):
+        if not low <= value <= MAX_BOX:  # nor is NaN
             raise ValueError(f"its {edge} is not from {low} to {MAX_BOX}")
     box = " ".join(str(icon[edge]) for edge in BOX)
     return SVG.format(side=side, box=box, body=_text(icon.get("body")))
