@@ -154,17 +154,26 @@ def write(folder: Path, seed: int = 0) -> None:
 
 
 def invent_signs(rng: np.random.Generator) -> list[tuple[str, str, str, str, str]]:
-    """Plate and its colour, mark and its colour, and split, of every sign; no two are alike."""
-    n_subgroups = sum(SUBGROUPS.values())
+    """Plate and its colour, mark and its colour, and split, of every sign.
+
+    No mark is on the same plate twice, so no two signs are alike in black.
+    """
+    subgroups = [
+        (plate, colour, marks)
+        for plate in PLATES
+        for colour, marks in zip(
+            rng.permutation(list(COLOURS)),
+            rng.permutation(list(MARKS)).reshape(-1, SIGNS),
+            strict=False,
+        )
+    ]
     splits = [split for split, count in SUBGROUPS.items() for _ in range(count)]
-    plates = [(plate, colour) for plate in PLATES for colour in COLOURS]
     signs = []
-    for split, at in zip(splits, rng.permutation(len(plates))[:n_subgroups], strict=True):
-        plate, colour = plates[at]
-        others = [other for other in COLOURS if other != colour]
-        marks = rng.choice(list(MARKS), SIGNS, replace=False).tolist()
-        for mark, other in zip(marks, rng.choice(others, SIGNS).tolist(), strict=True):
-            signs.append((plate, colour, mark, other, split))
+    for split, at in zip(splits, rng.permutation(len(subgroups)), strict=False):
+        plate, colour, marks = subgroups[at]
+        others = rng.choice([other for other in COLOURS if other != colour], SIGNS)
+        for mark, other in zip(marks, others, strict=True):
+            signs.append((plate, str(colour), str(mark), str(other), split))
     return signs
 
 
