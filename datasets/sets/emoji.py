@@ -9,11 +9,14 @@ are skin tones, nor signs of men and of women where there is one of a person.
 Two of the hands appear twice, in colour and in black, with the same outlines.
 """
 
+import base64
 import csv
 import functools
+import importlib.util
 import io
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +32,7 @@ from datasets.readers.files import read_bytes
 from datasets.sets import arrays, sources
 
 TABLE = Path(__file__).with_name("emoji_classes.csv")
+PROCESS = Path(__file__).with_name("svg_process.py")
 BLACK = ("fluent-emoji-high-contrast", "emojione-monotone")  # outlines of two others, in black
 SPLITS = ("train", "val", "test")
 BLANK = (
@@ -60,6 +64,7 @@ MAX_BOX = 10_000  # side of a drawing, and how far from the origin it begins: 12
 MAX_DEPTH = 32  # elements in elements: 6
 MAX_WORK, MAX_WORK_OF_FILE = 400_000, 2**25  # see ``work``: 190,164 and 8,913,531
 ELEMENT_WORK = 100  # characters that an element counts for, besides its own
+MAX_SECONDS = 900.0  # for drawing all: 30
 
 
 @dataclass(frozen=True)
@@ -221,10 +226,7 @@ def _load_cache(path: Path, size: int, classes: int) -> Drawings | None:
 
 def _draw_all(paths: Sequence[Path], names: Sequence[str], size: int) -> Drawings:
     print(f"Drawing the emoji of {paths[0].parent} once, in about a minute", file=sys.stderr)
-    pictures = {}  # (position of the sign, position of the hand) -> [size, size, 3]
-    for hand, path in enumerate(paths):
-        for number, picture in draw_file(path, names, size):
-            pictures[number, hand] = picture
+    pictures = draw_files(paths, names, size)
     if not pictures:
         raise DataError(f"{paths[0].parent} holds none of the signs; fetch the set again.")
     keys = sorted(pictures)
@@ -239,34 +241,60 @@ def _draw_all(paths: Sequence[Path], names: Sequence[str], size: int) -> Drawing
 # --- files ----------------------------------------------------------------------------------------
 
 
-def draw_file(path: Path, names: Sequence[str], size: int = 32) -> Iterator[tuple[int, np.ndarray]]:
-    """Position in ``names`` and picture, uint8 [size, size, 3], of what a file draws of them.
+def draw_files(
+    paths: Sequence[Path], names: Sequence[str], size: int
+) -> dict[tuple[int, int], np.ndarray]:
+    """Positions of name and of file to the picture, uint8 [size, size, 3], that it has of it.
 
     Signs of one tone (on white, three of the white squares) are left out, and so are names that
     stand for another sign turned or mirrored.
 
     Raises:
-        DataError: the file is broken, or asks for more than pictures of this size can need.
+        DataError: a file is broken, or asks for more than such pictures can need; resvg-py is
+            missing.
     """
+    found = [
+        (number, hand, svg)
+        for hand, path in enumerate(paths)
+        for number, svg in _read_file(path, names, 2 * size)
+    ]
+    pngs, reason = render([svg for _, _, svg in found])
+    if reason:
+        number, hand, _ = found[len(pngs)]
+        raise _refused(paths[hand], names[number], reason)
+    pictures = {}
+    for (number, hand, _), png in zip(found, pngs, strict=True):
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            picture = image.convert("RGB")
+        if np.std(picture) >= BLANK:
+            small = picture.resize((size, size), Image.Resampling.LANCZOS)
+            pictures[number, hand] = np.asarray(small)
+    return pictures
+
+
+def _read_file(path: Path, names: Sequence[str], side: int) -> Iterator[tuple[int, str]]:
+    """Position in ``names`` and SVG of what a file has of them."""
     icons = Icons.read(path)
-    done = 0
+    total = 0
     for number, name in enumerate(names):
         try:
             icon = icons.find(name)
             if icon is None:
                 continue
-            svg = to_svg(icon, 2 * size)
-            done += work(svg)
-            if done > MAX_WORK_OF_FILE:
+            svg = to_svg(icon, side)
+            total += work(svg)
+            if total > MAX_WORK_OF_FILE:
                 raise ValueError("the drawings up to it are too large")
-            image = render(svg)
         except ValueError as error:
-            raise DataError(
-                f"{path} cannot be drawn: {name}: {error}; move it away and run "
-                "`python -m datasets get emoji`."
-            ) from error
-        if np.std(image) >= BLANK:
-            yield number, shrink(image, size)
+            raise _refused(path, name, error) from error
+        yield number, svg
+
+
+def _refused(path: Path, name: str, reason) -> DataError:
+    return DataError(
+        f"{path} cannot be drawn: {name}: {reason}; move it away and run "
+        "`python -m datasets get emoji`."
+    )
 
 
 @dataclass(frozen=True)
@@ -400,31 +428,27 @@ def _references(element: ElementTree.Element) -> list[str]:
     return found
 
 
-def render(svg: str) -> Image.Image:
-    """Draw on white.
+def render(svgs: Sequence[str]) -> tuple[list[bytes], str]:
+    """PNG of each, on white; and why the first that has none has none, empty if all have.
 
     Raises:
-        ValueError: it cannot be drawn.
         DataError: resvg-py is missing.
     """
-    try:
-        import resvg_py
-    except ImportError as error:
+    if not importlib.util.find_spec("resvg_py"):
         raise DataError(
             "Emoji are drawn with resvg-py; pip install -r requirements-emoji.txt brings it, or "
             "use the generated stand-in 'painted_signs'."
-        ) from error
+        )
+    reason = "it cannot be drawn"
     try:
-        png = resvg_py.svg_to_bytes(svg_string=svg, background="white", skip_system_fonts=True)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of the library is no Exception
-        reason = " ".join(str(error).split())
-        raise ValueError(f"it cannot be drawn ({reason[:200]})") from error
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-        return image.convert("RGB")
-
-
-def shrink(image: Image.Image, size: int) -> np.ndarray:
-    """A picture as uint8 [size, size, 3]."""
-    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+        output = subprocess.run(
+            [sys.executable, "-P", PROCESS],
+            input=json.dumps(svgs).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=MAX_SECONDS,
+        ).stdout
+    except subprocess.TimeoutExpired as late:
+        output, reason = late.output or b"", f"it is not drawn after {MAX_SECONDS:g} s"
+    pngs = [base64.b64decode(line) for line in output.split(b"\n")[:-1]]
+    return pngs, reason if len(pngs) < len(svgs) else ""

@@ -115,7 +115,8 @@ def read_set(folder: Path, signs: Sequence[emoji.Sign], size: int) -> emoji.Draw
                 f"remove {folder.parent}, and it is painted again."
             )
         for hand, path in found:
-            items.append(emoji.shrink(_open(path), size))
+            image = _open(path).resize((size, size), Image.Resampling.LANCZOS)
+            items.append(np.asarray(image))
             item_class.append(number)
             black.append(hand in COPIES)
     return emoji.Drawings(np.stack(items), np.array(item_class, np.int32), np.array(black))
