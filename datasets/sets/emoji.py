@@ -399,7 +399,7 @@ def work(svg: str) -> int:
     except ElementTree.ParseError as error:
         raise ValueError(f"it is no XML ({error})") from error
     of_id = {}
-    for element in root.iter():
+    for element in root.iterfind(".//*[@id]"):
         of_id.setdefault(f"#{element.get('id')}", []).append(element)
     total, left = 0, [(root, 0)]
     while left:

@@ -582,6 +582,17 @@ def test_no_published_picture_is_blank(published):
 
 @pytest.mark.slow
 @pytest.mark.real_data
+def test_few_published_drawings_stand_for_several_signs(published):
+    classes = {}
+    for item, number in zip(published.items, published.item_class.tolist(), strict=True):
+        classes.setdefault(item.tobytes(), []).append(number)
+    shared = [found for found in classes.values() if len(set(found)) > 1]
+    assert len(shared) == 43 and sum(map(len, shared)) == 102
+    assert len(classes) == 11578 - 102 + 43  # no sign has a drawing twice
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
 def test_black_drawings_have_no_colour_and_classes_without_them_at_least_four(published):
     coloured = datasets.load("emoji", offline=True, black=False)
     counts = np.bincount(coloured.item_class)
