@@ -4,7 +4,7 @@ The nine files are iconify's: for each sign the inside of an SVG. It is drawn on
 twice the size and shrunk. Which signs there are, what they are called, which words describe them
 and which split they belong to stands in ``emoji_classes.csv``; its names, groups and keywords are
 Unicode's (``emoji_classes_license.txt``). Signs that fewer than five sets draw are not in it, nor
-are skin tones, nor signs of men and of women where there is one of a person.
+are skin tones.
 
 Two of the hands appear twice, in colour and in black, with the same outlines.
 """
