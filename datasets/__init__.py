@@ -14,6 +14,8 @@ LOADERS = {
     "sketch_faces": "datasets.standins.sketch_faces",
     "cats_dogs": "datasets.sets.sounds",
     "synth_sounds": "datasets.standins.synth_sounds",
+    "emoji": "datasets.sets.emoji",
+    "painted_signs": "datasets.standins.painted_signs",
 }
 
 

@@ -4,24 +4,18 @@ Images become uint8 with ink = 255 and paper = 0. The originals are one bit deep
 grey before they are shrunk, since shrinking one-bit pixels drops strokes (erratum E3.13).
 """
 
-import contextlib
-import hashlib
 import io
-import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from datasets import home
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.readers.files import read_bytes
-from datasets.sets import remote, sources
+from datasets.sets import arrays, remote, sources
 
 PARTS = ("images_background", "images_evaluation")
 DRAWINGS = 20  # drawings of each character, one per person
@@ -108,22 +102,21 @@ def read_set(folder: Path, size: int = 28) -> tuple[np.ndarray, list[str], np.nd
     Raises:
         DataError: a part is missing, a character has not 20 drawings, an image is unreadable.
     """
-    cached = home.cache_folder() / "arrays" / f"omniglot-{size}-{_fingerprint(folder)}.npz"
+    cached = arrays.place(f"omniglot-{size}", folder, _sources(folder))
     found = _load_cache(cached, size)
     if found is None:
         found = _read_images(folder, size)
         items, names, part = found
-        _save(cached, items=items, names=np.array(names), part=part)
+        arrays.save(cached, items=items, names=np.array(names), part=part)
     return found
 
 
 def _load_cache(path: Path, size: int):
     """What ``read_set`` returns, from its cache; None when that is absent or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            items, names, part = (saved[name] for name in ("items", "names", "part"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    saved = arrays.load(path, "items", "names", "part")
+    if saved is None:
         return None
+    items, names, part = saved
     whole = items.shape == (len(names), DRAWINGS, size, size) and items.dtype == np.uint8
     return (items, names.tolist(), part) if whole and part.shape == (len(names),) else None
 
@@ -179,27 +172,8 @@ def _shrink(name: str, content: bytes, size: int) -> np.ndarray:
     return 255 - np.asarray(grey)
 
 
-def _fingerprint(folder: Path) -> str:
-    """Digest of names, sizes and times of the source files."""
-    digest = hashlib.sha256(str(folder.resolve()).encode())
+def _sources(folder: Path) -> Iterator[Path]:
+    """The files that ``read_set`` reads."""
     for part in PARTS:
         unpacked, archive = folder / part, folder / f"{part}.zip"
-        files = sorted(unpacked.glob("*/*/*.png")) if unpacked.is_dir() else [archive]
-        for path in files:
-            if path.exists():
-                status = path.stat()
-                digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _save(path: Path, **arrays) -> None:
-    """Keep the arrays for the next reading; a cache that cannot be written is only slower."""
-    with (
-        contextlib.suppress(DataError),
-        remote.lock(path),
-        remote.part_of(path) as part,
-        part.open("wb") as file,  # given a name, savez would add a suffix to it
-    ):
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+        yield from sorted(unpacked.glob("*/*/*.png")) if unpacked.is_dir() else [archive]

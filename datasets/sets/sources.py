@@ -173,12 +173,48 @@ def fetch_cats_dogs(folder: Path, offline: bool = False) -> None:
             remote.check(part, CLIPS_PART.digest, CLIPS_PART.suffix, name=CLIPS_URL)
 
 
+# --- Emoji: nine open sets, one file each, as iconify keeps them ----------------------------------
+
+# The files were compared with the hashes of this commit's tree; the addresses could not be tried.
+EMOJI_URL = (
+    "https://raw.githubusercontent.com/iconify/icon-sets/174ea0808b3b4cdd03a6769baee62d0fc6141c77/"
+    "json/"
+)
+EMOJI_PARTS = tuple(
+    Part(layouts=(f"{hand}.json",), suffix=".json", files=1, digest=digest)
+    for hand, digest in (
+        ("noto", "b3deb286139ed971bb47b42ebc94efc0eebc3002efb8097a3a99f684dcf00314"),
+        ("noto-v1", "71d528d911d82b4ffeadc401cac5280d300d4df814a2d406757a2579aeeb81c9"),
+        ("twemoji", "ac1ef422058cfd8a4803940a8caea453d00340d18b9a0864085b9d908e46f9a3"),
+        ("openmoji", "5940a54d7332581b3931026d581c0d158c14334e5a9fec4b297217ea192a13be"),
+        ("fluent-emoji-flat", "8d15d8881d780e399e5aed3d7fe28719a698d3a1643913ab10bf899ca2c6d8bd"),
+        (
+            "fluent-emoji-high-contrast",
+            "efe0eddcb9fddb43eeaa092f1f0ac2aa93361f8d24f40224ecc7bb115065ddb4",
+        ),
+        ("emojione", "1d82e800aec3664aa46e596ebb06e9fc866fc44605d5eaa8eae6e00941c90875"),
+        ("emojione-monotone", "f5d54e3e54cd5114c9ea37d6d96f3d90259333b8f719a4cb6a723185ce140f2b"),
+        ("emojione-v1", "44a413d7bc6cedc5caeb5bda732fb959af3185a8e57b547e47212a1cbe082f38"),
+    )
+)
+
+
+def fetch_emoji(folder: Path, offline: bool = False) -> None:
+    """The files that are not there yet."""
+    for part in EMOJI_PARTS:
+        if not part.find(folder):
+            (name,) = part.layouts
+            file = RemoteFile(name, EMOJI_URL + name, 2**25, part.digest, part.suffix)
+            remote.fetch(file, folder, offline)
+
+
 # --- look-up --------------------------------------------------------------------------------------
 
 SOURCES = {
     "omniglot": Source("omniglot", OMNIGLOT_PARTS, fetch_omniglot, 15.9, "strokes"),
     "orl_faces": Source("orl_faces", (FACES_PART,), fetch_orl_faces, 4.5, "sketch_faces"),
     "cats_dogs": Source("audio_cats_dogs", (CLIPS_PART,), fetch_cats_dogs, 8.7, "synth_sounds"),
+    "emoji": Source("emoji", EMOJI_PARTS, fetch_emoji, 82.0, "painted_signs"),
 }
 
 
@@ -186,14 +222,15 @@ def locate(name: str, root: str | Path | None = None, offline: bool = False) -> 
     """Folder that holds a real set; the set is downloaded into the cache if no folder does.
 
     Args:
-        name: ``omniglot``, ``orl_faces`` or ``cats_dogs``.
+        name: ``omniglot``, ``orl_faces``, ``cats_dogs`` or ``emoji``.
         root: data folder searched before METAZOO_DATA and the cache.
         offline: forbid the download, as METAZOO_OFFLINE does.
 
     Returns:
         ``<data folder>/omniglot`` with ``images_background`` and ``images_evaluation``, each a
         folder or a ``.zip``; ``<data folder>/orl_faces`` with ``att_faces.zip`` or ``s1`` ...
-        ``s40``; ``<data folder>/audio_cats_dogs`` with ``Cats``, ``Dogs`` and ``Sub_dogs``.
+        ``s40``; ``<data folder>/audio_cats_dogs`` with ``Cats``, ``Dogs`` and ``Sub_dogs``;
+        ``<data folder>/emoji`` with nine ``.json`` files.
 
     Raises:
         DataError: the set is nowhere and cannot be downloaded; names the ways out.

@@ -13,7 +13,9 @@ from datasets.errors import DataError
 from datasets.sets import remote, sources
 from tests.datasets.local_server import LocalServer, data, status
 
-NAMES = ("omniglot", "orl_faces", "cats_dogs")
+NAMES = ("omniglot", "orl_faces", "cats_dogs", "emoji")
+EMOJI_FILES = [part.layouts[0] for part in sources.EMOJI_PARTS]
+REQUESTS = {"cats_dogs": 42, "omniglot": 2, "emoji": 9}  # of a whole download, if not one
 REAL = Path(os.environ.get("METAZOO_DATA", ""))  # where unset, real_data tests are skipped
 
 # Small sets in the layout of the real ones: folder of the set -> file -> content.
@@ -26,6 +28,7 @@ PAINTED = {
     },
     "orl_faces": {f"s{s}/{i}.pgm": f"P5 {s} {i}".encode() for s in range(1, 41) for i in (1, 2)},
     "audio_cats_dogs": {name: f"RIFF {name}".encode() for name in sources.CLIP_NAMES},
+    "emoji": {name: f'{{"prefix": "{name}"}}'.encode() for name in EMOJI_FILES},
 }
 
 
@@ -47,6 +50,7 @@ def point_to(server, monkeypatch):
     monkeypatch.setattr(sources, "OMNIGLOT_URL", server.url("/omniglot/"))
     monkeypatch.setattr(sources, "FACES_ARCHIVE", faces)
     monkeypatch.setattr(sources, "CLIPS_URL", server.url("/audio/"))
+    monkeypatch.setattr(sources, "EMOJI_URL", server.url("/json/"))
 
 
 @pytest.fixture
@@ -62,6 +66,7 @@ def painted(server, tmp_path, monkeypatch):
         monkeypatch.setitem(sources.SOURCES, name, dataclasses.replace(source, parts=parts))
     monkeypatch.setattr(sources, "OMNIGLOT_PARTS", sources.SOURCES["omniglot"].parts)
     monkeypatch.setattr(sources, "CLIPS_PART", sources.SOURCES["cats_dogs"].parts[0])
+    monkeypatch.setattr(sources, "EMOJI_PARTS", sources.SOURCES["emoji"].parts)
     faces_digest = sources.SOURCES["orl_faces"].parts[0].digest
     archive = dataclasses.replace(sources.FACES_ARCHIVE, digest=faces_digest)
     monkeypatch.setattr(sources, "FACES_ARCHIVE", archive)
@@ -72,6 +77,8 @@ def painted(server, tmp_path, monkeypatch):
     server.routes["/att_faces.zip"] = data(packed({"README": b"credit", "orl_faces/": b""} | faces))
     for name, content in PAINTED["audio_cats_dogs"].items():
         server.routes[f"/audio/{name}"] = data(content)
+    for name, content in PAINTED["emoji"].items():
+        server.routes[f"/json/{name}"] = data(content)
     return server
 
 
@@ -114,6 +121,7 @@ def test_argument_before_environment_before_cache(server, tmp_path, monkeypatch,
         ("omniglot", ["images_background.zip", "images_evaluation.zip"]),
         ("omniglot", ["images_background/Greek/x", "images_evaluation.zip"]),
         ("orl_faces", ["att_faces.zip"]),
+        ("emoji", EMOJI_FILES),
     ],
 )
 def test_all_layouts_are_accepted(server, tmp_path, name, files):
@@ -128,6 +136,7 @@ def test_all_layouts_are_accepted(server, tmp_path, name, files):
         ("omniglot", ["images_background.zip"], "images_evaluation or images_evaluation.zip"),
         ("orl_faces", ["s1/1.pgm", "s2/1.pgm"], "att_faces.zip or s1 ... s40"),
         ("cats_dogs", ["Cats/cat_1.wav"], "Cats ... Sub_dogs"),
+        ("emoji", EMOJI_FILES[:-2], "emojione-monotone.json, emojione-v1.json"),
     ],
 )
 def test_an_incomplete_folder_is_passed_over_and_named(server, tmp_path, name, files, lacking):
@@ -174,7 +183,7 @@ def test_a_missing_set_is_downloaded_once_and_verified(painted, tmp_path, name):
     assert sources.verify(name) == folder
     requests = len(painted.requests)
     assert sources.locate(name) == sources.fetch(name, tmp_path / "cache") == folder
-    assert len(painted.requests) == requests == {"cats_dogs": 42, "omniglot": 2}.get(name, 1)
+    assert len(painted.requests) == requests == REQUESTS.get(name, 1)
     left = [
         path.name for path in (tmp_path / "cache").rglob("*") if not path.name.endswith(".lock")
     ]
@@ -207,11 +216,27 @@ def test_only_the_missing_half_of_omniglot_is_fetched(painted, tmp_path):
     assert painted.requests == ["/omniglot/images_evaluation.zip"]
 
 
+def test_only_the_missing_files_of_the_emoji_are_fetched(painted, tmp_path):
+    kept = {name: PAINTED["emoji"][name] for name in EMOJI_FILES[2:]}
+    write(tmp_path / "cache", {"emoji": kept})
+    sources.locate("emoji")
+    assert painted.requests == [f"/json/{name}" for name in EMOJI_FILES[:2]]
+
+
+def test_an_emoji_file_that_is_missing_is_named_and_the_rest_is_kept(painted, tmp_path):
+    painted.routes[f"/json/{EMOJI_FILES[3]}"] = status(404)
+    with pytest.raises(DataError, match=f"{EMOJI_FILES[3]}: the server answered 404.*Ways out"):
+        sources.locate("emoji")
+    kept = [path.name for path in (tmp_path / "cache" / "emoji").glob("*.json")]
+    assert sorted(kept) == sorted(EMOJI_FILES[:3])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_contents_leave_no_set(painted, tmp_path, name):
     wrong = packed({"images_x/A/1.png": b"x"} | {f"s{i}/1.pgm": b"x" for i in range(1, 41)})
     for path in ("/omniglot/images_evaluation.zip", "/att_faces.zip", "/audio/Cats/cat_3.wav"):
         painted.routes[path] = data(wrong)
+    painted.routes["/json/twemoji.json"] = data(b"{}")
     with pytest.raises(DataError, match="expected data: SHA-256"):
         sources.locate(name)
     assert sources.find(name) is None
@@ -259,6 +284,7 @@ def test_a_path_that_cannot_be_read_is_named(server):
 def test_the_catalogue_matches_the_file_names():
     assert len(set(sources.CLIP_NAMES)) == sources.CLIPS_PART.files
     assert sum(part.files for part in sources.OMNIGLOT_PARTS) == 1623 * 20
+    assert len(set(EMOJI_FILES)) == 9
     for source in sources.SOURCES.values():
         assert all(len(bytes.fromhex(part.digest)) == 32 for part in source.parts)
 
@@ -274,6 +300,8 @@ def test_the_shipped_digests_are_those_of_the_published_sets(server, name):
         path = part.find(folder)
         if path.is_dir():
             found = len(list(path.rglob(f"*{part.suffix}")))
+        elif path.suffix == part.suffix:
+            found = 1
         else:
             found = sum(n.endswith(part.suffix) for n in zipfile.ZipFile(path).namelist())
         assert found == part.files
@@ -285,12 +313,14 @@ def test_the_published_sets_pass_through_a_download(server, tmp_path, name):
     """Served as their owners serve them, they end up verified in the cache."""
     folder = REAL / sources.SOURCES[name].folder
     archives = [*folder.glob("*.zip")]
-    if name != "cats_dogs" and len(archives) != len(sources.SOURCES[name].parts):
+    if name in ("omniglot", "orl_faces") and len(archives) != len(sources.SOURCES[name].parts):
         pytest.skip(f"METAZOO_DATA holds no archives of {name}")
     for path in archives:
         prefix = "/omniglot/" if name == "omniglot" else "/"
         server.routes[prefix + path.name] = data(path.read_bytes())
     for clip in folder.glob("*/*.wav"):
         server.routes[f"/audio/{clip.relative_to(folder).as_posix()}"] = data(clip.read_bytes())
+    for path in folder.glob("*.json"):
+        server.routes[f"/json/{path.name}"] = data(path.read_bytes())
     assert sources.locate(name) == tmp_path / "cache" / sources.SOURCES[name].folder
     sources.verify(name)
