@@ -35,9 +35,9 @@ TABLE = Path(__file__).with_name("emoji_classes.csv")
 PROCESS = Path(__file__).with_name("svg_process.py")
 BLACK = ("fluent-emoji-high-contrast", "emojione-monotone")  # outlines of two others, in black
 SPLITS = ("train", "val", "test")
-BLANK = (
-    5.0  # standard deviation of a picture's values: 4.0 of a square to its edge, 6.4 of the next
-)
+# Standard deviation of a picture's values below which it is blank: a square that reaches the edge
+# has 4.0, the plainest other drawing 6.4.
+BLANK = 5.0
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 SVG = (
