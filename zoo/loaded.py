@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from datasets.readers.folder import class_files
 from zoo.errors import ZooError
 
 
@@ -50,6 +51,14 @@ class Loaded(NamedTuple):
             return self
         if not Path(data).is_dir():
             raise ZooError(f"--data {data} is no folder; give the folder of class folders.")
+        trained = {name for names in self.card.get("classes", {}).values() for name in names}
+        others = sorted(trained ^ set(class_files(data, self.kind.files))) if trained else []
+        if others:
+            raise ZooError(
+                f"{data} has other classes than {self.name} was trained with ({others[0]}, ...): "
+                "its test classes would be others too, and the model may know them. Give the "
+                "folder as it was."
+            )
         # Absolute, so that it is never taken for a known set of the same name.
         config = dataclasses.replace(self.config, data=str(Path(data).resolve()))
         return self._replace(config=config)

@@ -76,6 +76,7 @@ def metrics(scores, learner, loop, data: Dataset, config: TrainConfig) -> dict:
     return {
         "method": TRAINED,
         "results": images.rows(scores, published, data, config),
+        **images.seen(data, config),
         "parameters": learner.count_params(),
         "steps": loop.step,
         "train_seconds": round(loop.seconds, 1),

@@ -46,7 +46,8 @@ def main(argv: list[str] | None = None) -> None:
     untrained = build_learner(config)
     results = adaptation.test(name, learner, untrained, tests, data, config, PUBLISHED)
     curves = adaptation.accuracy_by_steps(learner, tests, config)
-    run.metrics(name, results, learner, loop, accuracy_by_steps=curves)
+    more = images.seen(data, config)
+    run.metrics(name, results, learner, loop, accuracy_by_steps=curves, **more)
     adaptation.draw(run, history, learner, curves, data, config)
     if config.method == "meta_sgd":
         run.figure("rates", plots.rates(learner.learned_rates()))

@@ -45,6 +45,21 @@ def test_its_card_and_options_know_no_place_of_this_machine(published, leaves, o
     assert cards.fixed_output(zoo.load(published)) == card["output"]
 
 
+def test_a_folder_that_has_grown_is_refused_since_its_classes_would_be_split_anew(
+    published, leaves, tmp_path
+):
+    classes = zoo.info(published)["classes"]
+    assert {split: len(names) for split, names in classes.items()} == {
+        "train": 2, "val": 2, "test": 2
+    }  # fmt: skip
+    grown = shutil.copytree(leaves, tmp_path / "leaves")
+    shutil.copytree(grown / "class 0", grown / "class 9")
+    with pytest.raises(ZooError, match="has other classes than my-leaves .*class 9, "):
+        zoo.evaluate(published, data=str(grown), episodes=5)
+    with pytest.raises(ZooError, match="is no folder; give the folder of class folders"):
+        zoo.evaluate(published, data=str(tmp_path / "nothing"))
+
+
 def test_it_is_evaluated_where_its_folder_is_given(published, leaves):
     rows = zoo.evaluate(published, data=str(leaves), episodes=5)
     assert [(row["way"], row["data"]) for row in rows] == [(2, "leaves")]

@@ -180,7 +180,7 @@ def text(card: dict) -> str:
 
 def _seen(card: dict) -> dict[str, list[str]]:
     """Who or what was in which split, where the card says so."""
-    return card.get("people") or card.get("clips") or {}
+    return card.get("people") or card.get("clips") or card.get("classes") or {}
 
 
 def origin(loaded: Loaded, row: dict) -> dict:

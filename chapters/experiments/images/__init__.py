@@ -26,6 +26,7 @@ from chapters.experiments.images.testing import (
     evaluate,
     progress_names,
     rows,
+    seen,
     table,
 )
 from chapters.experiments.options import Column, parse_columns
@@ -50,6 +51,7 @@ __all__ = [
     "read",
     "rows",
     "samplers",
+    "seen",
     "table",
     "test_sampler",
     "under_conditions",

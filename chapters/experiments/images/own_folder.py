@@ -53,6 +53,14 @@ def load_own(config: ImageOptions) -> Dataset:
     )
 
 
+def classes_by_split(data: Dataset) -> dict[str, list[str]]:
+    """Split -> names of its classes, which a trained network's card keeps."""
+    return {
+        split: [data.class_names[k] for k in data.classes(split)]
+        for split in ("train", "val", "test")
+    }
+
+
 def fit_options(config: ImageOptions, data: Dataset) -> ImageOptions:
     """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20.
 

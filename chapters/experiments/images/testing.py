@@ -2,7 +2,14 @@
 
 from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Result, share
-from chapters.experiments.images.tasks import TEST_SPLIT, available, test_sampler, under_conditions
+from chapters.experiments.images.own_folder import classes_by_split
+from chapters.experiments.images.tasks import (
+    SETS,
+    TEST_SPLIT,
+    available,
+    test_sampler,
+    under_conditions,
+)
 from chapters.experiments.options import Column, ImageOptions
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import EpisodeSampler
@@ -48,6 +55,11 @@ def progress_names(config: ImageOptions, validation: Column | EpisodeSampler) ->
 
 def _size(task: ImageOptions | Column | EpisodeSampler) -> str:
     return f"{task.way}-way {task.shot}-shot"
+
+
+def seen(data: Dataset, config: ImageOptions) -> dict:
+    """What ``metrics.json`` keeps of an own folder: which class was in which split."""
+    return {} if config.data in SETS else {"classes": classes_by_split(data)}
 
 
 def table(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> str:
