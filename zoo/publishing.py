@@ -44,8 +44,8 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
             doubts = safety.read_json(part / store.CARD)["doubts"]
             if doubts and not anyway:
                 raise ZooError(
-                    f"{name} is doubtful: {'; '.join(doubts)}. Train or test it longer, or publish "
-                    "it with --anyway; its card then says so."
+                    f"{name} is doubtful: {'; '.join(doubts)}. Train it longer, test it on more "
+                    "episodes or splits, or publish it with --anyway; its card then says so."
                 )
             with files.replacing(folder, part):
                 results.record(run, name)

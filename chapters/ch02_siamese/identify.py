@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     support, support_x = read(paths, config)
     queries, query_x = read([Path(path) for path in options.query], config)
 
-    found = learner.serve(support_x, np.array(labels, np.int32), query_x)
+    found = learner.serving()(support_x, np.array(labels, np.int32), query_x)
     distance, probability = (found[key].numpy() for key in ("distance", "probabilities"))
     answers = []
     for path, row, chances in zip(options.query, distance, probability, strict=True):

@@ -138,23 +138,8 @@ class NearestNeighbour(FewShotLearner):
         distance = tf.squeeze(distance, axis=-1)
         return -self.sharpness * nearest_of_class(distance, inputs["support_y"])
 
-    def serve(self, support_x, support_y, query_x):
-        """One task: distance to the nearest support item of each class, and probabilities.
-
-        Args:
-            support_x: [support, ...].
-            support_y: [support], labels from 0.
-            query_x: [query, ...].
-
-        Returns:
-            ``distance`` and ``probabilities``, each [query, way].
-        """
-        task = {"support_x": support_x, "support_y": support_y, "query_x": query_x}
-        batch = {name: tf.convert_to_tensor(x)[None] for name, x in task.items()}
-        return self.answer(self(batch, training=False)[0], task["support_y"])
-
     def answer(self, prediction, support_y):
-        """As ``serve``, from logits [query, way]."""
+        """Distance to the nearest support item of each class, and probabilities: [query, way]."""
         probabilities = tf.nn.softmax(prediction, axis=-1)
         return {"distance": -prediction / self.sharpness, "probabilities": probabilities}
 

@@ -33,7 +33,7 @@ class Model(NamedTuple):
 
     script: str  # key of SCRIPTS whose run made it
     build: str  # "module:function", options -> learner without trained weights
-    items: str  # what it takes: "image", "face", "sound", "number" (curves), "sequence"
+    items: str  # what it takes, a file of ``zoo/kinds``: "image", "sound", "number" (of curves)
     evaluate: str = ""  # "module:function", (learner, options, Conditions) -> rows of metrics.json
     read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves
     picture: str = ""  # "module:function", (learner, options, inches) -> figure; usually the zoo's

@@ -118,7 +118,7 @@ def test_the_order_of_the_support_set_changes_nothing():
 
 def test_serving_one_task_returns_distances_and_probabilities_that_sum_to_one():
     learner, task = learner_and_task()
-    served = learner.serve(**{name: x[0] for name, x in task.items()})
+    served = learner.serving()(**{name: x[0] for name, x in task.items()})
     np.testing.assert_allclose(served["distance"], -learner(task)[0] / 3, rtol=1e-6)
     np.testing.assert_allclose(tf.reduce_sum(served["probabilities"], axis=-1), np.ones(4), 1e-6)
     np.testing.assert_array_equal(
