@@ -23,6 +23,10 @@ SOURCES = {
         "https://www.kaggle.com/mmoreaux/audio-cats-and-dogs",
         "not stated with the recordings; see that page",
     ),
+    "emoji": (
+        "https://github.com/iconify/icon-sets (nine open sets, credited in datasets/README.md)",
+        "Apache-2.0, CC BY 4.0, CC BY-SA 4.0 and MIT",
+    ),
 }
 NUMBER = (int, float)
 # What every card must hold; ``read`` refuses others, so nobody else needs to ask.
