@@ -28,6 +28,14 @@ FIELDS = {
     "digits": int,
     "headline": bool,
 }
+# And what it may hold besides, or None.
+NUMBER = (int, float)
+OPTIONAL = {
+    **dict.fromkeys(("way", "shot", "query", "episodes", "runs"), int),
+    **dict.fromkeys(("interval", "published"), NUMBER),
+    "batch_norm": str,
+    "values": list,
+}
 REGIME = {"support": ", honest", "transductive": ", transductive"}
 
 
@@ -143,6 +151,11 @@ def read(path: Path) -> dict:
     return metrics
 
 
+def is_of(value, kind) -> bool:
+    """Whether a value of a JSON file has a type, or one of several; True is no number."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
 def check(path: Path, metrics) -> None:
     """Refuse what is not ``metrics.json``, or of an older version.
 
@@ -153,8 +166,11 @@ def check(path: Path, metrics) -> None:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise RunError(f"{path} holds no results; train again.")
     for number, row in enumerate(rows):
-        for key, kind in FIELDS.items():
-            if not isinstance(row.get(key), kind):
+        if isinstance(row.get("digits"), int) and not 0 <= row["digits"] <= 12:
+            raise RunError(f"{path} has digits = {row['digits']:.4g}; 0 to 12 are written.")
+        there = {key: kind for key, kind in OPTIONAL.items() if row.get(key) is not None}
+        for key, kind in {**FIELDS, **there}.items():
+            if not is_of(row.get(key), kind):
                 raise RunError(
                     f"{path} has {key} = {str(row.get(key))[:40]!r} in row {number} of its "
                     "results, which does not belong there; train again."

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from chapters.engine.configuration import shorten
+from chapters.engine.results import is_of
 from datasets.errors import DataError
 from datasets.readers.files import read_bytes
 from zoo.errors import ZooError
@@ -29,12 +30,19 @@ def read(path: Path, limit: int) -> bytes:
 def read_json(path: Path) -> dict:
     """A JSON object; ZooError when the file is missing, too long or something else."""
     try:
-        found = json.loads(read(path, MAX_JSON))
+        found = json.loads(read(path, MAX_JSON), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise ZooError(f"{path} is not valid JSON ({error}).") from None
     if not isinstance(found, dict):
         raise ZooError(f"{path} holds no JSON object; publish the model again.")
     return found
+
+
+def _whole(text: str) -> int:
+    """A whole number that a float can hold."""
+    if len(text) > 300:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
 
 
 def check_fields(path: Path, where: str, found, fields: dict) -> None:
@@ -49,7 +57,7 @@ def check_fields(path: Path, where: str, found, fields: dict) -> None:
     if not isinstance(found, dict):
         raise ZooError(f"{path} has {where}no JSON object; publish the model again.")
     for key, kind in fields.items():
-        if not isinstance(found.get(key), kind):
+        if not is_of(found.get(key), kind):
             raise ZooError(
                 f"{path} has {where}{key} = {shorten(repr(found.get(key)))}, which does not belong "
                 "there; train and publish the model again."
