@@ -143,6 +143,7 @@ def rows(results: list[dict], tests: dict, config: NTMConfig) -> list[dict]:
             episodes=config.test_sequences,
             runs=len(results) if several else None,
             headline=measure == wrong_bits("trained"),
+            rival=False,  # all are runs of one network
         ).row()
         for (method, measure), numbers in values.items()
     ]

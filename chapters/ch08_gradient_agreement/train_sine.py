@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
         differences = sine.difference(contenders[rival], learner, test, config)
         paired[f"{rival} minus {name}"] = differences
     print(sine.table(scores | paired, config))
-    run.metrics(name, sine.rows(scores | paired, config, name), learner, loop)
+    rows = sine.rows(scores, config, name) + sine.rows(paired, config, rival=False)
+    run.metrics(name, rows, learner, loop)
     sine.draw(run, loop.history, scores, contenders, config)
     learners.draw(run, loop.history, learner, training, config)
     print(f"Weights, metrics and pictures are in {run.path}.")

@@ -27,6 +27,7 @@ FIELDS = {
     "mean": (int, float),
     "digits": int,
     "headline": bool,
+    "rival": bool,
 }
 # And what it may hold besides, or None.
 NUMBER = (int, float)
@@ -82,6 +83,9 @@ class Result(NamedTuple):
     batch_norm: str | None = None  # one of ``evaluation.BATCH_NORM``
     published: float | None = None  # the paper's figure for the same thing, in the unit
     headline: bool = False  # the figure that stands for its method
+    rival: bool = (
+        True  # for what is trained, if not of it; not a difference, or another of its runs
+    )
 
     @property
     def protocol(self) -> str:

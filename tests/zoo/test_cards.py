@@ -80,6 +80,12 @@ def test_figures_and_command_are_those_of_the_results(name):
     assert results.command(config) == card["command"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_doubts_of_a_card_follow_from_its_figures(name):
+    card = zoo.info(name)
+    assert card["doubts"] == cards.doubts(card["method"], card["results"])
+
+
 def test_the_people_that_a_face_model_knows_are_on_its_card():
     people = zoo.info("siamese-orl-faces")["people"]
     assert {split: len(names) for split, names in people.items()} == {

@@ -153,6 +153,8 @@ ROW = Result("ours", share("accuracy", "5-way"), 0.9, 0.01, "points", 0, way=5).
         ({"method": "pixels", "mean": 0.885}, 1),  # within the intervals
         ({"method": "pixels", "mean": 0.95, "way": 20}, 0),  # another test
         ({"method": "pixels", "mean": 0.95}, 1),
+        ({"method": "ours minus pixels", "mean": 0.95, "rival": False}, 0),
+        ({"method": "pixels", "mean": 0.5, "episodes": 100}, 0),  # a baseline may have few
     ],
 )
 def test_a_model_must_be_above_its_baselines_outside_the_intervals(changes, doubts):

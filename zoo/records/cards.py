@@ -121,14 +121,14 @@ def doubts(method: str, rows: list[dict]) -> list[str]:
         rows: of ``metrics.json``, those of the baselines too.
     """
     found = []
-    few = [row["episodes"] for row in rows if 0 < (row.get("episodes") or 0) < ENOUGH]
+    own = [row for row in rows if row["method"] == method]
+    few = [row["episodes"] for row in own if 0 < (row.get("episodes") or 0) < ENOUGH]
     if few:
         found.append(f"tested on {min(few)} episodes, fewer than {ENOUGH}")
-    own = [row for row in rows if row["method"] == method]
     if not own:
         return found
     first = _headline(own)
-    others = [row for row in rows if row["method"] != method and " minus " not in row["method"]]
+    others = [row for row in rows if row["method"] != method and row["rival"]]
     same = [row for row in others if _comparable(row, first)]
     for row in same:
         sign = 1 if row["better"] == "smaller" else -1

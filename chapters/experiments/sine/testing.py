@@ -107,7 +107,7 @@ def table(scores: Scores, config: SineOptions, published: dict[str, dict] | None
 
 
 def rows(
-    scores: Scores, config: SineOptions, method="", published=None, query=TEST_QUERY
+    scores: Scores, config: SineOptions, method="", published=None, query=TEST_QUERY, rival=True
 ) -> list[dict]:
     """Rows of ``metrics.json``; the first paper's figures stand beside ``method``."""
     paper = next(iter((published or {}).values()), {})
@@ -125,6 +125,7 @@ def rows(
             episodes=score.episodes,
             published=paper.get(str(steps)) if name == method else None,
             headline=steps == max(by_steps),
+            rival=rival,
         ).row()
         for name, by_steps in scores.items()
         for steps, score in by_steps.items()
