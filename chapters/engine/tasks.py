@@ -41,8 +41,9 @@ def checked_task(learner, inputs) -> dict:
     unknown = next((name for name in inputs if name not in (*shapes, "support_y", "query_y")), "")
     if unknown:
         raise RunError(f"A task has no input {unknown!r}{suggest(unknown, shapes)}.")
-    task = {name: _items(learner, name, inputs[name]) for name in shapes if name in inputs}
-    if "support_x" in task:
+    items = [name for name in shapes if name in inputs and name != "support_x"]
+    task = {name: _items(learner, name, inputs[name]) for name in items}
+    if "support_x" in inputs:
         support = checked_support(learner, inputs["support_x"], inputs["support_y"])
         task["support_x"], task["support_y"] = support
     for name, x in task.items():
