@@ -1,7 +1,10 @@
 """What every command does about its console: any letter is printed, notices are lines."""
 
+import contextlib
+import os
 import sys
 import warnings
+from pathlib import Path
 
 from datasets.errors import DataNotice
 
@@ -17,6 +20,23 @@ def print_anything() -> None:
         if hasattr(stream, "reconfigure"):  # not where a test has put another one
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show
+
+
+@contextlib.contextmanager
+def without_stderr():
+    """Without what libraries write to the standard error of the process, past Python."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _show(message, category, *where, **options) -> None:

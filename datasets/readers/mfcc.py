@@ -5,13 +5,12 @@
 librosa does the signal processing and is imported when first needed: it takes seconds.
 """
 
-import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from datasets.console import without_stderr
 from datasets.errors import DataError, tell
 from datasets.readers.files import regular_file
 from datasets.readers.headers import mp3_seconds, sound_bytes, undecoded_kind
@@ -45,7 +44,8 @@ def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
 
     try:
         regular_file(path, MAX_BYTES)
-        with _quiet(), soundfile.SoundFile(path) as sound:
+        # The decoder of MP3 writes to standard error itself; what matters in it is told below.
+        with without_stderr(), soundfile.SoundFile(path) as sound:
             _check_header(sound, path)
             channels, rate = _samples(sound), sound.samplerate  # [sample, channel]
     except OSError as error:
@@ -61,26 +61,6 @@ def load_audio(path: str | Path, sample_rate: int) -> np.ndarray:
     audio = _mono(path, channels)  # [sample]
     _tell_what_is_missing(path, audio, rate)
     return librosa.resample(audio, orig_sr=rate, target_sr=sample_rate, res_type="soxr_hq")
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Without what the decoder of MP3 prints: it writes to standard error itself, not as Python.
-
-    What matters in it is told by this project, once the sound is read.
-    """
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _why_undecoded(path, error: Exception) -> str:

@@ -5,9 +5,7 @@ number of classes that the model can tell apart. The inner gradient steps are pa
 is run in a process of its own and compared with Python before it is kept.
 """
 
-import contextlib
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from chapters.engine.export import write
+from datasets.console import without_stderr
 from zoo.errors import ZooError
 from zoo.exports import formats, verifying
 from zoo.exports.rewriting import rewrite
@@ -135,7 +134,7 @@ def _write_litert(path: Path, points: dict[str, Endpoint]) -> None:
     function, signature = points["serve"]
     module = tf.Module()
     module.serve = rewrite(function, signature)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, without_stderr():
         tf.saved_model.save(module, folder, signatures={"serve": module.serve})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]  # no Flex
@@ -155,19 +154,6 @@ def _refuse(title: str, missing: set[str]) -> None:
         raise ZooError(
             f"{title} has no operators for {', '.join(sorted(missing))}; export a SavedModel."
         )
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Nothing on the standard error of this process, where the converter writes its compiler's."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 WRITERS = {"savedmodel": write, "onnx": _write_onnx, "litert": _write_litert}
