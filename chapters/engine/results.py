@@ -17,20 +17,18 @@ TESTED = {
     "tasks": ("task", "episodes"),
     "sequences": ("sequence", "sequences"),
 }
-
-
+NUMBER = (int, float)
 # What a row must hold to be written and compared: those of older runs do not.
 FIELDS = {
     **dict.fromkeys(
         ("method", "data", "split", "measure", "label", "unit", "better", "protocol"), str
     ),
-    "mean": (int, float),
+    "mean": NUMBER,
     "digits": int,
     "headline": bool,
     "rival": bool,
 }
 # And what it may hold besides, or None.
-NUMBER = (int, float)
 OPTIONAL = {
     **dict.fromkeys(("way", "shot", "query", "episodes", "runs"), int),
     **dict.fromkeys(("interval", "published"), NUMBER),
@@ -155,9 +153,18 @@ def read(path: Path) -> dict:
     return metrics
 
 
-def is_of(value, kind) -> bool:
-    """Whether a value of a JSON file has a type, or one of several; True is no number."""
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+def misfit(found: dict, fields: dict) -> str:
+    """The first field of a JSON object that has not its type; empty when all have it.
+
+    Args:
+        found: the object.
+        fields: name -> type, or types; True is no number.
+    """
+    for key, kind in fields.items():
+        value = found.get(key)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            return key
+    return ""
 
 
 def check(path: Path, metrics) -> None:
@@ -173,12 +180,11 @@ def check(path: Path, metrics) -> None:
         if isinstance(row.get("digits"), int) and not 0 <= row["digits"] <= 12:
             raise RunError(f"{path} has digits = {row['digits']:.4g}; 0 to 12 are written.")
         there = {key: kind for key, kind in OPTIONAL.items() if row.get(key) is not None}
-        for key, kind in {**FIELDS, **there}.items():
-            if not is_of(row.get(key), kind):
-                raise RunError(
-                    f"{path} has {key} = {str(row.get(key))[:40]!r} in row {number} of its "
-                    "results, which does not belong there; train again."
-                )
+        if key := misfit(row, {**FIELDS, **there}):
+            raise RunError(
+                f"{path} has {key} = {str(row.get(key))[:40]!r} in row {number} of its results, "
+                "which does not belong there; train again."
+            )
     method = metrics.get("method", rows[0]["method"])  # an attack compares and trains none
     if not any(row["method"] == method for row in rows):
         raise RunError(f"{path} has no result of {method!r}; train again.")

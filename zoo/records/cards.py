@@ -6,7 +6,7 @@ import numpy as np
 
 from chapters.engine import files
 from chapters.engine.errors import RunError
-from chapters.engine.results import ENOUGH, check, interval95_of_runs
+from chapters.engine.results import ENOUGH, NUMBER, check, interval95_of_runs
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
@@ -28,7 +28,6 @@ SOURCES = {
         "Apache-2.0, CC BY 4.0, CC BY-SA 4.0 and MIT",
     ),
 }
-NUMBER = (int, float)
 # What every card must hold; ``read`` refuses others, so nobody else needs to ask.
 FIELDS = {
     **dict.fromkeys(

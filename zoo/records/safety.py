@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from chapters.engine.configuration import shorten
-from chapters.engine.results import is_of
+from chapters.engine.results import misfit
 from datasets.errors import DataError
 from datasets.readers.files import read_bytes
 from zoo.errors import ZooError
@@ -56,12 +56,11 @@ def check_fields(path: Path, where: str, found, fields: dict) -> None:
     """
     if not isinstance(found, dict):
         raise ZooError(f"{path} has {where}no JSON object; publish the model again.")
-    for key, kind in fields.items():
-        if not is_of(found.get(key), kind):
-            raise ZooError(
-                f"{path} has {where}{key} = {shorten(repr(found.get(key)))}, which does not belong "
-                "there; train and publish the model again."
-            )
+    if key := misfit(found, fields):
+        raise ZooError(
+            f"{path} has {where}{key} = {shorten(repr(found.get(key)))}, which does not belong "
+            "there; train and publish the model again."
+        )
 
 
 def read_weights(path: Path, sha256: str) -> bytes:
