@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.ch03_prototypical import models
+from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.engine import script, timing
 from chapters.engine.configuration import Parser
 from chapters.engine.update import apply_gradients
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
             "matrix product": timing.matrix_product(),
             "textbook block": training_step(textbook_encoder(use_bias=True)),
             "without bias": training_step(textbook_encoder(use_bias=False)),
-            "ours: and fused batch norm": training_step(models.get_embeddings((SIZE, SIZE, 1))),
+            "ours: and fused batch norm": training_step(get_embeddings((SIZE, SIZE, 1))),
         },
         repeats,
     )

@@ -1,18 +1,8 @@
-"""Words and tables of the training script: the book's log, the results, ``metrics.json``."""
+"""The book's log."""
 
 import keras
 
-from chapters.ch03_prototypical import baselines, models
-from chapters.ch03_prototypical.presets import PUBLISHED, TrainConfig
-from chapters.engine.evaluation import Evaluator
-from chapters.experiments import images
-from chapters.experiments.images import Column
-from datasets.dataset import Dataset
 from datasets.tasks.episodes import EpisodeSampler
-
-PIXELS = "pixels, nearest neighbour"
-UNTRAINED = "untrained encoder"
-TRAINED = "prototypical network"
 
 
 class BookLog(keras.callbacks.Callback):
@@ -45,44 +35,3 @@ class BookLog(keras.callbacks.Callback):
             f"{logs['val_accuracy']:.4f}",
             flush=True,
         )
-
-
-def evaluate(learner, tests: dict[Column, EpisodeSampler], data: Dataset, config: TrainConfig):
-    """Scores of the trained network and of the baselines: name -> column -> Score."""
-    fresh = models.get_embeddings(learner.encoder.input_shape[1:], config.h_dim, config.z_dim)
-    contenders = {
-        PIXELS: baselines.PixelNeighbour(learner.item_shape),
-        UNTRAINED: models.PrototypicalNetwork(fresh, config.distance),
-        TRAINED: learner,
-    }
-    return {
-        name: {
-            column: Evaluator(contender, sampler, config.test_episodes)()
-            for column, sampler in tests.items()
-        }
-        for name, contender in contenders.items()
-    }
-
-
-def table(scores: images.Scores, data: Dataset, config: TrainConfig) -> str:
-    """The results as text, beside the paper's where it measured the same thing."""
-    paper = {"Snell et al. 2017": PUBLISHED} if _as_published(data, config) else {}
-    return images.table(scores, paper, data, config)
-
-
-def metrics(scores, learner, loop, data: Dataset, config: TrainConfig) -> dict:
-    """``metrics.json``: every score with the conditions under which it was measured."""
-    published = {TRAINED: PUBLISHED} if _as_published(data, config) else {}
-    return {
-        "method": TRAINED,
-        "results": images.rows(scores, published, data, config),
-        **images.seen(data, config),
-        "parameters": learner.count_params(),
-        "steps": loop.step,
-        "train_seconds": round(loop.seconds, 1),
-    }
-
-
-def _as_published(data: Dataset, config: TrainConfig) -> bool:
-    """Whether the paper tested on the same classes."""
-    return data.name == "omniglot" and images.TEST_SPLIT[config.train_split] == "test"

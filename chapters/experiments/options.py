@@ -64,9 +64,13 @@ def widths(text: str, flag: str) -> list[int]:
 class ImageOptions(RunConfig):
     """Few-shot classification of images: which images, which tasks, which tests."""
 
-    data: str = option("omniglot", "omniglot, strokes (generated), or a folder of class folders")
+    data: str = option(
+        "omniglot",
+        "omniglot or strokes (generated characters), emoji or painted_signs (generated signs in "
+        "colour), or a folder of class folders",
+    )
     rotations: bool = option(
-        True, "count every class four times, turned by quarter turns; not for a folder"
+        True, "characters: count every class four times, turned by quarter turns"
     )
     train_split: str = option(
         "train",
@@ -76,6 +80,11 @@ class ImageOptions(RunConfig):
     )
     image_size: int = option(28, "height and width in pixels", minimum=16, maximum=512)
     channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
+    black: bool = option(
+        True,
+        "for emoji: with the two sets that are another one's outlines in black",
+        only=("data", "emoji", "painted_signs"),
+    )
     invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
     fold: int = option(
         0,
@@ -102,6 +111,32 @@ class ImageOptions(RunConfig):
     )
     test_episodes: int = option(1000, "episodes of each test", minimum=2, maximum=EPISODES)
     test_query: int = option(15, "query items per class at test", minimum=1, maximum=ITEMS)
+
+
+@dataclass(frozen=True)
+class MetricOptions(ImageOptions):
+    """Learners that compare images: Conv-4, and how it is trained."""
+
+    way: int = changed(ImageOptions, "way", 60)
+    steps: int = changed(ImageOptions, "steps", 16000)
+    columns: str = changed(ImageOptions, "columns", "5w1s,5w5s,20w1s,20w5s")
+    h_dim: int = option(64, "channels of the first three convolutions", minimum=1, maximum=UNITS)
+    z_dim: int = option(64, "channels of the last convolution", minimum=1, maximum=UNITS)
+    momentum: float = option(
+        0.99, "share of batch norm's stored averages that a step keeps", minimum=0.0, maximum=1.0
+    )
+    learning_rate: float = option(1e-3, "Adam's rate at the start", minimum=0.0)
+    schedule: str = option(
+        "halving",
+        "course of the rate: halved every --halve-every steps, or a cosine to zero",
+        choices=("halving", "cosine"),
+    )
+    halve_every: int = option(
+        2000,
+        "steps after which the rate is halved; 0 keeps it",
+        minimum=0,
+        only=("schedule", "halving"),
+    )
 
 
 @dataclass(frozen=True)

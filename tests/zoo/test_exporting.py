@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from chapters.ch03_prototypical.models import PrototypicalNetwork, get_embeddings
+from chapters.ch03_prototypical.encoder import get_embeddings
+from chapters.ch03_prototypical.models import PrototypicalNetwork
 from chapters.ch06_maml import caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile

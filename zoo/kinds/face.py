@@ -12,6 +12,10 @@ class Face(Image):
     stand_in = "sketch_faces"
     cell = (1.0, 1.55)
 
+    def stand_in_of(self, loaded):
+        """Painted faces."""
+        return self.stand_in
+
     def options(self, loaded):
         """A set of faces has one size."""
         return {}

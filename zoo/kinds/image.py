@@ -19,6 +19,11 @@ class Image(Labelled):
     stand_in = "strokes"
     cell = (0.8, 1.15)
 
+    def stand_in_of(self, loaded):
+        """Characters for what knows them, painted signs for what knows emoji."""
+        known = images.SETS.get(loaded.config.data)
+        return known.stand_in if known else self.stand_in
+
     def options(self, loaded):
         """The network's size."""
         return {"size": loaded.item_shape[0]}

@@ -36,6 +36,10 @@ class Labelled(Kind):
         """Of ``datasets.load``, so that items are as the network sees them."""
         return {}
 
+    def stand_in_of(self, loaded) -> str:
+        """The generated set for a model."""
+        return self.stand_in
+
     def fixed_input(self, loaded):
         """One task of random items: two classes of two, and two queries."""
         rng = np.random.RandomState(0)  # its stream is frozen: the same in every version of NumPy
@@ -83,7 +87,7 @@ class Labelled(Kind):
         name = loaded.config.data
         if name not in datasets.LOADERS:
             return None
-        for candidate in (name, self.stand_in):
+        for candidate in (name, self.stand_in_of(loaded)):
             try:
                 return datasets.load(candidate, offline=True, **self.options(loaded))
             except DataError:  # not on this machine
@@ -92,7 +96,7 @@ class Labelled(Kind):
 
     def picture(self, loaded, width):
         """Queries of the stand-in, each beside an example of every class."""
-        data = datasets.load(self.stand_in, **self.options(loaded))
+        data = datasets.load(self.stand_in_of(loaded), **self.options(loaded))
         way = loaded.way or self.shown_way
         split = "test" if "test" in data.splits else "all"
         task = EpisodeSampler(data, split, way, shot=1, query=1, seed=3).episode(0)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,13 +11,30 @@ import datasets
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions
-from chapters.experiments.images.own_folder import fit_options, load_own
-from chapters.experiments.options import Column, ImageOptions, parse_columns
+from chapters.experiments.images.own_folder import fit_options, load_own, tell_of_changes
+from chapters.experiments.options import ITEMS, Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.readers.folder import read_image
 from datasets.tasks.episodes import Episode, EpisodeSampler, to_float
 
-SETS = ("omniglot", "strokes")
+
+class Pictures(NamedTuple):
+    """What the pictures of a known set are."""
+
+    channels: int
+    ink: bool  # strokes, bright: dark ones on white were inverted when they were read
+    turned: bool  # whether a turned picture can be of another class
+    even: bool  # whether all classes have as many items; tests of others ask what there is
+    stand_in: str  # generated set of the same form
+
+
+SETS = {
+    "omniglot": Pictures(1, ink=True, turned=True, even=True, stand_in="strokes"),
+    "strokes": Pictures(1, ink=True, turned=True, even=True, stand_in="strokes"),
+    "emoji": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
+    "painted_signs": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
+}
+WITH_BLACK = ("emoji", "painted_signs")
 # Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
 TEST_SPLIT = {"train": "test", "trainval": "test", "background": "evaluation"}
 
@@ -31,7 +49,10 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
     if config.data in SETS:
         _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
-        return datasets.load(config.data, size=config.image_size, **options), config
+        if config.data in WITH_BLACK:
+            options["black"] = config.black
+        data = datasets.load(config.data, size=config.image_size, **options)
+        return data, _fit_to_set(config)
     if not Path(config.data).is_dir():
         raise ConfigError(
             f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
@@ -68,11 +89,31 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
 def test_sampler(
     data: Dataset, config: ImageOptions, column: Column, tasks: int = 1
 ) -> EpisodeSampler:
-    """Test episodes of one column; arguments as for ``samplers``."""
+    """Test episodes of one column; arguments as for ``samplers``.
+
+    Where classes differ in size, those too small for the shot and one query are left out.
+    """
+    query = queries(data, config, column)
+    if not _even(config):
+        data = data.with_least(column.shot + query)
     return EpisodeSampler(
-        data, TEST_SPLIT[config.train_split], column.way, column.shot, config.test_query,
+        data, TEST_SPLIT[config.train_split], column.way, column.shot, query,
         tasks=tasks, seed=config.seed, rotations=config.rotations,
     )  # fmt: skip
+
+
+def queries(data: Dataset, config: ImageOptions, column: Column) -> int:
+    """Queries per class of a test: as many as its smallest class has beside the shot."""
+    if _even(config):
+        return config.test_query
+    classes = data.with_least(column.shot + 1).classes(TEST_SPLIT[config.train_split])
+    counts = np.bincount(data.item_class)[classes]
+    return min(config.test_query, int(counts.min(initial=ITEMS)) - column.shot)
+
+
+def _even(config: ImageOptions) -> bool:
+    """Whether classes are of one size; options of a folder fit its smallest class already."""
+    return config.data not in SETS or SETS[config.data].even
 
 
 def under_conditions(
@@ -90,14 +131,13 @@ def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
     """One test task of the first column with at most ``query`` queries per class, to draw."""
     way, shot = parse_columns(config.columns)[0]
     query = min(query, config.test_query)
-    options = {"seed": config.seed, "rotations": config.rotations}
-    split = TEST_SPLIT[config.train_split]
-    return EpisodeSampler(data, split, way, shot, query, **options).episode(0)
+    shown = dataclasses.replace(config, test_query=query)
+    return test_sampler(data, shown, Column(way, shot)).episode(0)
 
 
 def item_shape(config: ImageOptions) -> tuple[int, int, int]:
     """Height, width and channels of a picture as the network sees it."""
-    channels = 1 if config.data in SETS else config.channels
+    channels = SETS[config.data].channels if config.data in SETS else config.channels
     return config.image_size, config.image_size, channels
 
 
@@ -116,15 +156,17 @@ def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
 
 def is_ink(config) -> bool:
     """Whether bright is ink: dark strokes on white were inverted when they were read."""
-    return config.data in SETS or bool(getattr(config, "invert", False))
+    if config.data in SETS:
+        return SETS[config.data].ink
+    return bool(getattr(config, "invert", False))
 
 
 def class_names(data: Dataset, config: ImageOptions, task: Episode) -> list[str]:
-    """Names of the classes of the first task: of the folders, and numbers for known sets."""
+    """Names of the classes of the first task; numbers for characters, which have none."""
     ids = task.class_ids[0].numpy()
-    if config.data in SETS:
+    if config.data in SETS and SETS[config.data].turned:
         return [f"class {k}" for k in range(len(ids))]
-    return [data.class_names[k] for k in ids]  # an own folder is not turned
+    return [data.class_names[k] for k in ids]
 
 
 def available(data: Dataset, split: str, rotations: bool) -> int:
@@ -145,6 +187,14 @@ def describe(data: Dataset, config: ImageOptions) -> str:
         f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
         f"{config.shot}-shot, {config.query} queries per class."
     )
+
+
+def _fit_to_set(config: ImageOptions) -> ImageOptions:
+    """Options that suit a known set: what has an upright is not turned."""
+    turned = config.rotations and SETS[config.data].turned
+    fitted = dataclasses.replace(config, rotations=turned)
+    tell_of_changes(config, fitted, "has pictures whose turned copies are no other classes")
+    return fitted
 
 
 def _check_no_folder(config: ImageOptions) -> None:

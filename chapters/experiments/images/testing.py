@@ -7,6 +7,7 @@ from chapters.experiments.images.tasks import (
     SETS,
     TEST_SPLIT,
     available,
+    queries,
     test_sampler,
     under_conditions,
 )
@@ -30,7 +31,7 @@ def evaluate(learner, config: ImageOptions, given: Conditions) -> list[dict]:
     """
     given.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
     data, config, column = under_conditions(config, given)
-    items = column.way * (column.shot + config.test_query)
+    items = column.way * (column.shot + queries(data, config, column))
     # As in training scripts, unless that would take much memory.
     sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
     score = Evaluator(learner, sampler, given.episodes, given.batch_norm or "stored")()
@@ -79,7 +80,7 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
     lines = [
         f"\nAccuracy in % on {classes} classes never seen "
         f"({data.name}{', generated stand-in' if data.generated else ''}), "
-        f"{config.test_episodes} episodes, {config.test_query} queries per class,\n"
+        f"{config.test_episodes} episodes, {_asked(data, config, columns)} per class,\n"
         f"95 % interval, {REGIME[regime]}:\n",
         " " * width + head,
     ]
@@ -90,6 +91,12 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
         cells = [str(figures.get(str(column), "-")) for column in columns]
         lines.append(paper.ljust(width) + "".join(cell.rjust(17) for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def _asked(data: Dataset, config: ImageOptions, columns: list[Column]) -> str:
+    """Queries of a class in words: ``15 queries``, ``4 or 1 queries`` where columns differ."""
+    counts = dict.fromkeys(str(queries(data, config, column)) for column in columns)
+    return f"{' or '.join(counts)} {'query' if list(counts) == ['1'] else 'queries'}"
 
 
 def rows(
@@ -115,7 +122,7 @@ def rows(
             split=TEST_SPLIT[config.train_split],
             way=column.way,
             shot=column.shot,
-            query=config.test_query,
+            query=queries(data, config, column),
             published=published.get(name, {}).get(str(column)),
             headline=headline and column == first,
             **score._asdict(),

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch03_prototypical import models
-from chapters.ch03_prototypical.baselines import PixelNeighbour
+from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.engine.evaluation import Evaluator, accuracy
+from chapters.experiments.images.baselines import PixelNeighbour
 
 
 class Identity(keras.layers.Layer):
@@ -148,7 +149,7 @@ def test_unknown_distance_is_refused():
 
 
 def test_encoder_has_the_parameters_the_readme_states():
-    encoder = models.get_embeddings((28, 28, 1))
+    encoder = get_embeddings((28, 28, 1))
     trainable = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
     # 9 * 1 * 64 + 3 * (9 * 64 * 64) weights, and scale and offset of four batch norms
     assert trainable == 576 + 3 * 36864 + 4 * 128 == 111680
@@ -161,7 +162,7 @@ def test_learner_survives_saving(tmp_path):
         name: tf.reshape(x, [2, -1, 28, 28, 1]) if name.endswith("x") else x
         for name, x in inputs.items()
     }
-    learner = models.PrototypicalNetwork(models.get_embeddings((28, 28, 1), 8, 8), "cosine")
+    learner = models.PrototypicalNetwork(get_embeddings((28, 28, 1), 8, 8), "cosine")
     expected = learner(images)
     learner.save(tmp_path / "learner.keras")
     loaded = keras.saving.load_model(tmp_path / "learner.keras")
@@ -231,7 +232,7 @@ def test_e3_5_perfect_embeddings_score_one_and_identical_ones_lose_ln_way():
 
 
 def test_e3_6_support_and_query_share_one_encoder_of_four_convolutions():
-    encoder = models.get_embeddings((28, 28, 1))
+    encoder = get_embeddings((28, 28, 1))
     learner = models.PrototypicalNetwork(encoder)
     kernels = [v for v in learner.variables if v.path.endswith("kernel")]
     assert len(kernels) == 4
@@ -267,7 +268,7 @@ def test_e3_12_more_than_256_classes_keep_their_labels():
 
 def test_e3_14_in_results_a_query_is_answered_as_if_it_were_alone():
     """Stored averages unless it is asked otherwise; with the batch's own, queries have a say."""
-    learner = models.PrototypicalNetwork(models.get_embeddings((16, 16, 1), 4, 4))
+    learner = models.PrototypicalNetwork(get_embeddings((16, 16, 1), 4, 4))
     x = tf.constant(np.random.default_rng(4).random([1, 9, 16, 16, 1]), tf.float32)
     support = {"support_x": x[:, :4], "support_y": tf.constant([[0, 1, 2, 3]])}
 

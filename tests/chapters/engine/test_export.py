@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch03_prototypical import models
+from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.ch06_maml.losses import binary_cross_entropy
 from chapters.ch06_maml.maml import MAML
 from chapters.engine.errors import RunError
@@ -59,7 +60,7 @@ def probabilities(learner, given):
 @pytest.fixture
 def learner():
     keras.utils.set_random_seed(1)
-    made = models.PrototypicalNetwork(models.get_embeddings((16, 16, 1), 8, 8))
+    made = models.PrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8))
     rng = np.random.default_rng(2)
     for variable in made.non_trainable_variables:  # averages of a trained network
         variable.assign(rng.uniform(0.2, 2.0, size=variable.shape))

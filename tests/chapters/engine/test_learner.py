@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from chapters.ch02_siamese.losses import contrastive_loss
 from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
-from chapters.ch03_prototypical.baselines import PixelNeighbour
-from chapters.ch03_prototypical.models import PrototypicalNetwork, get_embeddings
+from chapters.ch03_prototypical.encoder import get_embeddings
+from chapters.ch03_prototypical.models import PrototypicalNetwork
 from chapters.ch05_memory.mann import MANNCell
 from chapters.ch05_memory.models import SequenceModel, SequentialLearner
 from chapters.ch06_maml.adml import ADML
@@ -21,6 +21,7 @@ from chapters.ch08_gradient_agreement.gradient_agreement import GradientAgreemen
 from chapters.engine import layers
 from chapters.engine.errors import RunError
 from chapters.engine.export import adapt_and_predict, write
+from chapters.experiments.images.baselines import PixelNeighbour
 from chapters.experiments.sine.fine_tuning import FineTuning
 
 SHAPE, WAY = (16, 16, 1), 3

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.engine import checkpoints, script, strategies
 from chapters.engine.errors import RunError
 from tests.chapters.engine import tiny
@@ -61,7 +62,7 @@ def _train(folder, strategy_name, resume, tasks):
     names = tuple(map(str, range(10)))
     data = Dataset("noise", items, item_class, names, {"train": np.arange(10)})
     with strategy.scope():
-        learner = models.PrototypicalNetwork(models.get_embeddings((16, 16, 1), 8, 8))
+        learner = models.PrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8))
         rate = keras.optimizers.schedules.ExponentialDecay(1e-2, 3, 0.5, staircase=True)
         # The shift of the last batch normalisation has no gradient where ReLU passes all of a
         # task. Adam's usual epsilon would turn the rounding errors there into full steps.

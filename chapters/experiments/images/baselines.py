@@ -1,9 +1,8 @@
-"""What a prototypical network has to beat."""
+"""What a network that compares pictures has to beat, without learning anything."""
 
 import keras
 import tensorflow as tf
 
-from chapters.ch03_prototypical.models import cosine_distance
 from chapters.engine.learner import FewShotLearner
 
 
@@ -26,8 +25,9 @@ class PixelNeighbour(FewShotLearner):
     def call(self, inputs, training=False):
         """Logits [task, query, way]."""
         way = tf.reduce_max(inputs["support_y"]) + 1
-        support_x, query_x = _flat(inputs["support_x"]), _flat(inputs["query_x"])
-        similarity = 1.0 - cosine_distance(query_x, support_x)  # [task, query, support]
+        support_x, query_x = _unit(inputs["support_x"]), _unit(inputs["query_x"])
+        # cos(x, x_i) = x.x_i / (|x| |x_i|)
+        similarity = tf.einsum("tqp,tsp->tqs", query_x, support_x)  # [task, query, support]
         # A support image of another class must not win: -10 is below every cosine.
         outside = tf.one_hot(inputs["support_y"], way, on_value=0.0, off_value=-10.0)
         of_class = similarity[..., None] + outside[:, None]  # [task, query, support, way]
@@ -37,6 +37,10 @@ class PixelNeighbour(FewShotLearner):
         return {**super().get_config(), "item_shape": self.item_shape}
 
 
-def _flat(x):
-    """[task, item, ...] -> [task, item, pixel]"""
-    return tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1], -1])
+def _unit(x):
+    """Pixels as vectors of length one: [task, item, ...] -> [task, item, pixel].
+
+    The small constant keeps an image of zeros finite.
+    """
+    x = tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1], -1])
+    return x * tf.math.rsqrt(tf.reduce_sum(x**2, axis=-1, keepdims=True) + 1e-8)
