@@ -176,17 +176,22 @@ def available(data: Dataset, split: str, rotations: bool) -> int:
 
 def describe(data: Dataset, config: ImageOptions) -> str:
     """What is trained on what, before it starts."""
+    return (
+        f"{describe_data(data, config)}\n"
+        f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
+        f"{config.shot}-shot, {config.query} queries per class."
+    )
+
+
+def describe_data(data: Dataset, config: ImageOptions) -> str:
+    """Which classes there are to train, to validate and to test on."""
     kind = "generated stand-in" if data.generated else data.source
     sizes = ", ".join(
         f"{split} {available(data, split, config.rotations)}"
         for split in (config.train_split, "val", TEST_SPLIT[config.train_split])
     )
     turned = " (each in four rotations)" if config.rotations else ""
-    return (
-        f"Data: {data.name} ({kind}); classes{turned}: {sizes}.\n"
-        f"Training: {config.steps} steps of {config.tasks} episode(s), {config.way}-way "
-        f"{config.shot}-shot, {config.query} queries per class."
-    )
+    return f"Data: {data.name} ({kind}); classes{turned}: {sizes}."
 
 
 def _fit_to_set(config: ImageOptions) -> ImageOptions:

@@ -1,0 +1,105 @@
+"""An ordinary classifier, and its features as a few-shot learner: what episodes have to beat.
+
+It learns to name all training classes at once, from minibatches. What it has learned to look at
+serves for other classes as well: their items are compared by the cosine of their features
+(Vinyals et al., 2016, table 1, "baseline classifier"; the book has none).
+"""
+
+import keras
+import tensorflow as tf
+
+from chapters.ch04_relation_matching.matching import cosine_similarity
+from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
+from chapters.engine.learner import FewShotLearner
+
+# Cosines are at most 1: their bare softmax is nearly flat. Which class wins does not depend on it.
+SCALE = 10.0
+
+
+@keras.saving.register_keras_serializable(__package__)
+class Classifier(keras.Model):
+    """Encoder and a linear layer, with an output for each training class.
+
+    Args:
+        encoder: Keras model, [item, ...] -> [item, dim].
+        classes: number of training classes.
+    """
+
+    def __init__(self, encoder, classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.classes = encoder, classes
+        self.head = keras.layers.Dense(classes, name="head")
+        self.head.build(encoder.output_shape)
+        self.built = True
+
+    def call(self, x, training=False):
+        """Logits of the training classes: [item, ...] -> [item, class]."""
+        return self.head(self.encoder(x, training=training))
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder, "classes": self.classes}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("encoder")), **config)
+
+
+def cross_entropy(y, logits):
+    """-log softmax(logits)_y, averaged: labels [item], logits [item, class]."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)  # [item]
+    return tf.reduce_mean(losses)
+
+
+def class_means(support_z, support_y, way):
+    """Mean features of each class: [task, support, dim], labels [task, support] -> [.., way, dim].
+
+    That of a class without support items is zero.
+    """
+    member = tf.one_hot(support_y, way, dtype=support_z.dtype)  # [task, support, way]
+    total = tf.einsum("tsw,tsd->twd", member, support_z)  # [task, way, dim]
+    return tf.math.divide_no_nan(total, tf.reduce_sum(member, axis=1)[..., None])
+
+
+@keras.saving.register_keras_serializable(__package__)
+class CosineClassifier(FewShotLearner):
+    """Few-shot classifier from features that were learned otherwise: the nearest class mean.
+
+    Call it as every few-shot learner; it returns logits [task, query, way], scaled cosines. It is
+    tested only: nothing is learned by episodes.
+
+    Args:
+        encoder: Keras model, [item, ...] -> [item, dim]; that of a ``Classifier``.
+    """
+
+    def __init__(self, encoder, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.built = True  # all weights are the encoder's
+
+    @property
+    def item_shape(self):
+        """Shape of one item; None for an encoder that takes any."""
+        return item_shape_of(self.encoder)
+
+    def call(self, inputs, training=False):
+        """Logits of the queries [task, query, way]."""
+        way = tf.reduce_max(inputs["support_y"]) + 1
+        support = tf.shape(inputs["support_x"])[1]
+        # [task, support + query, ...]
+        x = tf.concat([inputs["support_x"], inputs["query_x"]], axis=1)
+        z = embed_tasks(self.encoder, x, training)  # [task, support + query, dim]
+        means = class_means(z[:, :support], inputs["support_y"], way)  # [task, way, dim]
+        return SCALE * cosine_similarity(z[:, support:], means)  # [task, query, way]
+
+    def embed(self, x):
+        """Features with stored batch-norm averages: [item, ...] -> [item, dim]."""
+        return embed_items(self.encoder, x)
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("encoder")), **config)
