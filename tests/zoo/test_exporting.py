@@ -14,6 +14,9 @@ import tensorflow as tf
 import zoo
 from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.ch03_prototypical.models import PrototypicalNetwork
+from chapters.ch04_relation_matching.classifier import CosineClassifier
+from chapters.ch04_relation_matching.context import FullContext
+from chapters.ch04_relation_matching.matching import MatchingNetwork
 from chapters.ch06_maml import caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
@@ -34,8 +37,19 @@ def network():
     return keras.Sequential([keras.layers.Input(SHAPE), *blocks, *head])
 
 
+def encoder():
+    """Conv-4, small."""
+    return get_embeddings((16, 16, 1), 8, 8)
+
+
+COMPARING = {  # any number of classes
+    "prototypical": lambda: PrototypicalNetwork(encoder()),
+    "matching": lambda: MatchingNetwork(encoder(), "learned"),
+    "matching in context": lambda: MatchingNetwork(encoder(), "learned", FullContext(8, 3)),
+    "classifier": lambda: CosineClassifier(encoder()),
+}
 LEARNERS = {
-    "prototypical": lambda: PrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8)),
+    **COMPARING,
     "maml": lambda: maml.MAML(network(), cross_entropy, 0.1, inner_steps=2),
     "maml of one step": lambda: maml.MAML(network(), cross_entropy, 0.1),
     "meta-sgd": lambda: meta_sgd.MetaSGD(network(), cross_entropy, 0.05),
@@ -52,8 +66,7 @@ def small(name: str, data: str = "") -> Loaded:
     for variable in learner.non_trainable_variables:  # averages of a trained network
         if "variance" in variable.path:
             variable.assign(rng.uniform(0.05, 0.2, size=variable.shape))
-    of_classes = name == "prototypical"
-    shape, way = ((16, 16, 1), None) if of_classes else (SHAPE, WAY)
+    shape, way = ((16, 16, 1), None) if name in COMPARING else (SHAPE, WAY)
     config = SimpleNamespace(data=data, image_size=shape[0])
     return Loaded(name, learner, kinds.find("image"), config, {}, way, shape, None)
 
@@ -87,6 +100,9 @@ def softmax(learner, given):
     [
         ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
         ("maml", "savedmodel"), ("maml", "onnx"), ("maml", "litert"),
+        ("matching", "onnx"), ("matching", "litert"), ("matching in context", "savedmodel"),
+        ("matching in context", "onnx"), ("matching in context", "litert"),
+        ("classifier", "onnx"), ("classifier", "litert"),
         ("meta-sgd", "onnx"), ("caml", "litert"), ("reptile", "onnx"), ("reptile", "litert"),
     ],
 )  # fmt: skip
