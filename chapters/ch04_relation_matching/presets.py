@@ -40,14 +40,17 @@ SHORT = {
     "columns": "5w1s,5w5s,20w1s",
     "test_episodes": 60,
 }
-# Classes of emoji have 5 to 9 pictures: one to know them by and four to ask for.
+# Pictures in colour, 5 to 9 of each of 952 signs: altered ones, or they are learned by heart.
 EMOJI = {
     "data": "emoji",
     "image_size": 32,
     "rotations": False,
-    "way": 40,
+    "augment": True,
     "query": 4,
-    "columns": "5w1s,20w1s,5w5s",
+    "steps": 25000,
+    "schedule": "cosine",
+    "steps_per_epoch": 1000,
+    "columns": "5w1s,20w1s,5w5s,20w5s",
 }
 MATCHING = {
     # No network and no downloads: characters of random strokes, a minute on two cores.
@@ -57,8 +60,8 @@ MATCHING = {
     # With a learned scale, trained like the prototypical network of chapter 3.
     "scaled": {},
     "context": {"context": True, "way": 20},
-    "emoji": EMOJI,
-    "emoji_context": {**EMOJI, "context": True},
+    "emoji": {"way": 40, **EMOJI},
+    "emoji_context": {"way": 40, "context": True, **EMOJI},
 }
 
 # --- an ordinary classifier ---
@@ -73,12 +76,15 @@ class ClassifierConfig(MetricOptions):
 
     batch: int = option(128, "pictures of a step", minimum=2, maximum=ITEMS)
     way: int = changed(MetricOptions, "way", 2)  # no episodes are trained on
+    augment: bool = changed(
+        MetricOptions, "augment", False, "each training picture is moved and zoomed"
+    )
 
 
 CLASSIFIER = {
     "quick": {"data": "strokes", **SHORT},
     "omniglot": {},
-    "emoji": {name: value for name, value in EMOJI.items() if name != "way"},
+    "emoji": EMOJI,
 }
 NO_EPISODES = "which trains on minibatches of all classes"
 

@@ -37,9 +37,11 @@ def main(argv: list[str] | None = None) -> None:
 
     # Data: minibatches of the training classes; episodes of others only ask what was learned.
     dataset, config = images.load(config)
+    ground = 0.0 if images.is_ink(config) else 1.0
     batches = Minibatches(
-        dataset, config.train_split, config.batch, config.seed, rotations=config.rotations
-    )
+        dataset, config.train_split, config.batch, config.seed,
+        rotations=config.rotations, ground=ground if config.augment else None,
+    )  # fmt: skip
     _, validation, tests = metric.samplers(dataset, config)
     run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
     print(f"Device: {device}. Run folder: {run.path}.", describe(dataset, config), sep="\n")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from datasets.dataset import Dataset
 from datasets.errors import DataError
+from datasets.tasks.augmentation import move_and_zoom
 from datasets.tasks.episodes import rotate, to_float
 from datasets.tasks.pairs import items_of_split
 
@@ -25,6 +26,8 @@ class Minibatches:
         batch: items per batch.
         seed: the same seed and index give the same batch.
         rotations: every class counts four times, turned by 0, 90, 180 and 270 degrees.
+        ground: every item is moved and zoomed, and this is what comes in from outside; None leaves
+            them as they are. Nothing is mirrored: that would be another class.
 
     Raises:
         DataError: an empty batch, fewer than two classes, or rotations of items that are not
@@ -32,11 +35,17 @@ class Minibatches:
     """
 
     def __init__(
-        self, dataset: Dataset, split: str, batch: int, seed: int = 0, rotations: bool = False
+        self,
+        dataset: Dataset,
+        split: str,
+        batch: int,
+        seed: int = 0,
+        rotations: bool = False,
+        ground: float | None = None,
     ):
         classes = dataset.classes(split)
         self.name, self.batch, self.seed = f"{dataset.name}/{split}", batch, seed
-        self.turns = 4 if rotations else 1
+        self.ground, self.turns = ground, 4 if rotations else 1
         self.classes = self.turns * len(classes)
         if batch < 1:
             raise DataError(f"A batch has {batch} items; it must have at least 1.")
@@ -66,5 +75,8 @@ class Minibatches:
         x = tf.gather(self._items, tf.gather(self._positions, item))
         if self.turns > 1:
             x = rotate(x[None, :, None], turn[None])[0, :, 0]
+        x = to_float(x)
+        if self.ground is not None:
+            x = move_and_zoom(x, tf.random.fold_in(seed, 1), self.ground)
         known = self.classes // self.turns
-        return to_float(x), tf.gather(self._number, item) + turn * known
+        return x, tf.gather(self._number, item) + turn * known

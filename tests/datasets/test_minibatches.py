@@ -77,6 +77,17 @@ def test_bytes_of_colour_keep_their_channels():
     np.testing.assert_allclose(x, np.full([3, 6, 6, 3], 0.2), atol=1e-6)
 
 
+def test_moved_items_are_of_the_same_classes_and_have_the_ground_around_them():
+    plain = Minibatches(marked_dataset(size=16), "train", 50)
+    moved = Minibatches(marked_dataset(size=16), "train", 50, ground=1.0)
+    (x, y), (altered, altered_y) = plain(0), moved(0)
+    np.testing.assert_array_equal(y, altered_y)
+    assert altered.shape == x.shape and float(tf.reduce_max(x)) < 0.1
+    assert np.ptp(altered, axis=(1, 2, 3)).max() > 0.9  # some show what lies outside
+    assert not np.array_equal(altered, moved(1)[0])
+    np.testing.assert_array_equal(altered, moved(0)[0])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
