@@ -115,6 +115,8 @@ USELESS = [
     *((script, "--optimizer adamw", "--optimizer rmsprop", "--weight-decay 0.1")
       for script in (FACES, AUDIO)),
     (AUDIO, "--augment", "--no-augment", "--crop 50"),
+    ("ch04_relation_matching.train_matching", "--context", "--no-context",
+     "--processing-steps 3"),
     *((NTM, "--model NTM", "--model LSTM", option) for option in (
         "--controller lstm", "--memory-size 8", "--memory-vector-dim 8", "--read-head-num 2",
         "--write-head-num 2", "--addressing-mode content", "--shift-range 2",
@@ -146,7 +148,8 @@ USELESS = [
       for script in ("train_omniglot", "train_sine", "train_toy")),
     ("ch08_gradient_agreement.train_sine", "--agreement", "--no-agreement", "--compare"),
     *((script, "--train-split train", "--train-split trainval", "--patience 3")
-      for script in ("ch03_prototypical.train", *IMAGES)),
+      for script in ("ch03_prototypical.train", "ch04_relation_matching.train_matching",
+                     "ch04_relation_matching.train_classifier", *IMAGES)),
 ]  # fmt: skip
 
 
