@@ -46,7 +46,7 @@ def draw(learner, task: Episode, names: list[str], ink: bool):
     cells = 1 + len(support) + len(names), 1 + len(queries)
     unit = WIDTH / (cells[0] + 1.5)
     figure, axes = plt.subplots(
-        2, 3, figsize=(WIDTH, unit * cells[1] + 1.2), gridspec_kw=sizes, layout="constrained"
+        2, 3, figsize=(WIDTH, unit * cells[1] + 1.6), gridspec_kw=sizes, layout="constrained"
     )
     axes[0, 0].set_axis_off()
     axes[0, 2].set_axis_off()
@@ -64,10 +64,9 @@ def draw(learner, task: Episode, names: list[str], ink: bool):
         if answers[row] == column else NEUTRAL,
     )  # fmt: skip
     axes[1, 1].set_xlabel("attention to each support item, %")
-    axes[1, 2].set_xlabel("its sum over a class, %")
-    axes[1, 2].set_xticks(range(len(names)), [label(name, 12) for name in names], rotation=35,
-                          ha="left", rotation_mode="anchor", fontsize=SMALL)  # fmt: skip
-    axes[1, 2].xaxis.tick_top()
+    axes[1, 2].set_title("its sum over a class, %", fontsize=SMALL + 1)
+    axes[1, 2].set_xticks(range(len(names)), [label(name, 14) for name in names], rotation=35,
+                          ha="right", rotation_mode="anchor", fontsize=SMALL)  # fmt: skip
     shot = len(support) // len(names)
     for first in range(shot, len(support), shot):  # of the next class
         axes[1, 1].axvline(first - 0.5, color="0.7", linewidth=1)

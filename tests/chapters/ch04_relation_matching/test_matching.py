@@ -86,7 +86,8 @@ def test_a_class_is_looked_at_item_by_item_and_has_no_prototype():
         "query_x": tf.constant([[[1.0, 0.0]]]),
     }
     log_p = MatchingNetwork(Identity(), "learned")(inputs)[0, 0]
-    by_hand = np.array([np.exp(10.0) + np.exp(-10.0), 2 * np.exp(6.0)])
+    scale = matching.FIRST_SCALE
+    by_hand = np.array([np.exp(scale) + np.exp(-scale), 2 * np.exp(0.6 * scale)])
     np.testing.assert_allclose(tf.exp(log_p), by_hand / by_hand.sum(), rtol=1e-5)
 
 
@@ -101,11 +102,10 @@ def test_one_item_per_class_gives_its_attention():
     inputs, _ = random_task(shot=1)
     learner = MatchingNetwork(Identity(), "learned")
     weights = matching.attention(learner.similarity(inputs["support_x"], inputs["query_x"]))
-    own = tf.gather(tf.exp(learner(inputs)), inputs["support_y"], axis=-1, batch_dims=1)
-    order = tf.stack([tf.gather(tf.exp(learner(inputs))[t], inputs["support_y"][t], axis=-1)
-                      for t in range(2)])  # fmt: skip
-    assert own.shape[0] == 2
-    np.testing.assert_allclose(order, weights, rtol=1e-4)
+    np.testing.assert_allclose(tf.reduce_sum(weights, axis=-1), 1.0, rtol=1e-5)
+    p, labels = tf.exp(learner(inputs)).numpy(), inputs["support_y"].numpy()
+    for t in range(2):
+        np.testing.assert_allclose(p[t][:, labels[t]], weights[t], rtol=1e-4)
 
 
 def test_permuting_the_support_set_changes_nothing_without_context_and_something_with_it():
@@ -259,17 +259,21 @@ def test_e4_10_perfect_probabilities_lose_nothing(way):
     assert round(expected, 3) == {5: 0.905, 20: 2.078}[way]
 
 
-@pytest.mark.parametrize(("way", "floor"), [(5, 0.433), (20, 1.273)])
-def test_a_bare_cosine_has_a_floor_and_a_scale_removes_it(way, floor):
-    """Opposite ends are out of reach of more than two items; the floor is what no net can pass."""
-    best = np.full([way, way], -1.0)
-    np.fill_diagonal(best, 1.0)  # of the query k: 1 with item k, -1 with all others
+@pytest.mark.parametrize(
+    ("lowest", "way", "floor"),
+    [(-1, 5, 0.433), (-1, 20, 1.273), (0, 5, 0.905), (0, 20, 2.078)],  # 0: rectified embeddings
+)
+def test_a_bare_cosine_has_a_floor_and_a_scale_removes_it(lowest, way, floor):
+    """The best that any encoder could do: cosine 1 with the right item, the lowest with others."""
+    best = np.full([1, way, way], lowest, np.float32)
+    best[0, np.arange(way), np.arange(way)] = 1.0
     labels = tf.constant(np.arange(way)[None])
-    bare = matching.log_probability(tf.constant(best[None], tf.float32), labels, way)
+    bare = matching.log_probability(tf.constant(best), labels, way)
     loss = float(matching.negative_log_likelihood(labels, bare))
-    np.testing.assert_allclose(loss, -np.log(np.e**2 / (np.e**2 + way - 1)), rtol=1e-5)
+    rest = np.exp(1 - lowest)
+    np.testing.assert_allclose(loss, -np.log(rest / (rest + way - 1)), rtol=1e-5)
     assert round(loss, 3) == floor
-    scaled = matching.log_probability(tf.constant(10 * best[None], tf.float32), labels, way)
+    scaled = matching.log_probability(tf.constant(20 * best), labels, way)
     assert float(matching.negative_log_likelihood(labels, scaled)) < 1e-6
 
 

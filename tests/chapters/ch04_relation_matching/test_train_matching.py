@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from chapters.ch04_relation_matching import attention_map, orders, train_matching
 from chapters.ch04_relation_matching.context import FullContext
-from chapters.ch04_relation_matching.matching import MatchingNetwork
+from chapters.ch04_relation_matching.matching import FIRST_SCALE, MatchingNetwork
 from chapters.ch04_relation_matching.presets import MATCHING, SCRIPTS
 from chapters.engine import configuration, script
 from chapters.engine.figures import RIGHT, SMALL, WRONG, plt
@@ -52,7 +52,7 @@ def test_metrics_say_how_they_were_measured_and_keep_scale_and_order(finished):
     methods = {row["method"] for row in metrics["results"]}
     assert methods == {"pixels, nearest neighbour", "untrained encoder", "matching network"}
     assert {row["batch_norm"] for row in metrics["results"]} == {"stored"}
-    assert metrics["scale"] == pytest.approx(10, rel=0.1)
+    assert metrics["scale"] == pytest.approx(FIRST_SCALE, rel=0.1)
     spread = metrics["order_spread"]
     assert spread["orders"] == 20 and spread["episodes"] == 5
     assert 0 <= spread["mean"] <= 1 and 0 <= spread["changed"] <= 1 and spread["deviation"] >= 0
