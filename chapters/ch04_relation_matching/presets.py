@@ -18,7 +18,7 @@ class MatchingConfig(MetricOptions):
 
     scale: str = option(
         "learned",
-        "factor of the cosine: learned, beginning at 10; or none, as in the paper",
+        "factor of the cosine: learned, beginning at 40; or none, as in the paper",
         choices=("learned", "none"),
     )
     context: bool = option(False, "full context embeddings: every item in view of the support set")
