@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, option
+from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.experiments.options import MetricOptions
 
 FACE_SETS = ("orl_faces", "sketch_faces")
 SOUND_SETS = ("cats_dogs", "synth_sounds")
@@ -83,6 +84,14 @@ class AudioConfig(SiameseConfig):
     )
 
 
+@dataclass(frozen=True)
+class CharactersConfig(MetricOptions):
+    """Options of ``chapters.ch02_siamese.train_characters``."""
+
+    margin: float = changed(SiameseConfig, "margin", 2.0)
+    way: int = changed(MetricOptions, "way", 60, "classes of a step, whose items make the pairs")
+
+
 # The book's training: RMSprop at its default rate, batches of 128 pairs, margin 1, threshold 0.5.
 BOOK = {
     "encoder": "book",
@@ -135,6 +144,23 @@ AUDIO = {
     "unseen": {**OUR_AUDIO, "repeats": 5},
 }
 
+CHARACTERS = {
+    # No network and no downloads: characters of random strokes, a minute on two cores.
+    "quick": {
+        "data": "strokes",
+        "way": 20,
+        "momentum": 0.9,  # a short run: averages over the last ten steps, not the last hundred
+        "steps": 500,
+        "halve_every": 200,
+        "steps_per_epoch": 100,
+        "validation_episodes": 10,  # of 320 images each
+        "columns": "5w1s,5w5s,20w1s",
+        "test_episodes": 60,
+    },
+    # As many tasks as the prototypical network of chapter 3 sees.
+    "omniglot": {},
+}
+
 SCRIPTS = {
     "train_faces": Script(
         "Siamese network on faces: do two pictures show the same person, never seen before?",
@@ -145,6 +171,12 @@ SCRIPTS = {
         "Siamese network on sounds: do two clips hold the same animal?",
         AudioConfig,
         AUDIO,
+    ),
+    "train_characters": Script(
+        "Siamese network on characters: which of a few drawings is most like a new one?",
+        CharactersConfig,
+        CHARACTERS,
+        without={"shot": "whose pairs are made of one support item per class"},
     ),
 }
 
@@ -162,5 +194,16 @@ SOUND = Model(
     evaluate="chapters.ch02_siamese.train_audio:evaluate",
     read="chapters.ch02_siamese.sounds:read",
 )
+CHARACTER = Model(
+    script="train_characters",
+    build="chapters.ch02_siamese.train_characters:build_learner",
+    items="image",
+    evaluate="chapters.experiments.images:evaluate",
+    read="chapters.experiments.images:read",
+)
 
-MODELS = {"siamese-orl-faces": FACE, "siamese-cats-dogs": SOUND}
+MODELS = {
+    "siamese-orl-faces": FACE,
+    "siamese-cats-dogs": SOUND,
+    "siamese-omniglot": CHARACTER,
+}

@@ -6,7 +6,7 @@ import pytest
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 REPEATED = {
-    "encoder.py": ("ch03_prototypical", "ch04_relation_matching"),
+    "encoder.py": ("ch02_siamese", "ch03_prototypical", "ch04_relation_matching"),
     "networks.py": ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement"),
     "losses.py": ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement"),
 }
