@@ -96,9 +96,7 @@ def relation_function(
             *convolution_block(r_dim, momentum),
             layers.Flatten(),
             # A bias of one: all hidden units are alive at first, though their weights are small.
-            layers.Dense(
-                hidden, "relu", kernel_initializer=DENSE, bias_initializer="ones"
-            ),
+            layers.Dense(hidden, "relu", kernel_initializer=DENSE, bias_initializer="ones"),
             layers.Dense(1, kernel_initializer=DENSE),
         ],
         name="rest",
@@ -218,7 +216,9 @@ class RelationNetwork(FewShotLearner):
         x = tf.concat(
             [inputs["support_x"], inputs["query_x"]], axis=1
         )  # [task, support + query, height, width, channel]
-        z = embed_tasks(self.embedding, x, training)  # [task, support + query, row, column, channel]
+        z = embed_tasks(
+            self.embedding, x, training
+        )  # [task, support + query, row, column, channel]
         class_z = class_maps(z[:, :support], inputs["support_y"], way, self.shots)
         return relation_logits(self.relation, class_z, z[:, support:], training)
 
