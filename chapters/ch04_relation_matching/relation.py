@@ -106,8 +106,8 @@ def relation_function(
     )
 
 
-def class_maps(support_z, support_y, way, shots: str = "sum"):
-    """Feature map of each class, the element-wise sum over its support items.
+def class_maps(support_z, support_y, way, shots: str = "mean"):
+    """Feature map of each class, from those of its support items element by element.
 
     Labels drive: the order of the support set plays no role, and classes may differ in size.
 
@@ -115,7 +115,8 @@ def class_maps(support_z, support_y, way, shots: str = "sum"):
         support_z: feature maps [task, support, row, column, channel].
         support_y: labels [task, support] in [0, way).
         way: number of classes.
-        shots: ``sum``, as the paper; with ``mean`` scores do not grow with the shot (E4.1).
+        shots: ``sum``, as the paper, which grows with the shot (E4.1), or ``mean``; for one item
+            per class they are the same.
 
     Returns:
         [task, way, row, column, channel]; that of a class without support items is zero.
@@ -175,7 +176,7 @@ def _flat(maps):
 
 @keras.saving.register_keras_serializable(__package__)
 class RelationNetwork(FewShotLearner):
-    """Few-shot classifier with a learned comparison; adapting is summing, in the forward pass.
+    """Few-shot classifier with a learned comparison; adapting is adding up, in the forward pass.
 
     Call it with ``support_x`` [task, support, height, width, channel], ``support_y`` [task,
     support] and ``query_x`` [task, query, ...]; it returns logits [task, query, way], whose sigmoid
@@ -186,18 +187,18 @@ class RelationNetwork(FewShotLearner):
 
         p(k) = r_k prod_{j != k} (1 - r_j) / sum over k of the same = softmax(logit)_k
 
-    With ``shots`` "sum" a class map grows with the number of its items: give it as many as in
+    With ``shots`` "sum" a class map grows with the number of its items: give a class as many as in
     training (E4.1).
 
     Args:
         embedding: ``embedding_function``, [item, ...] -> [item, row, column, channel].
         relation: ``relation_function``, [pair, row, column, 2 channel] -> [pair, 1].
-        shots: ``sum`` or ``mean`` over the support items of a class.
+        shots: ``mean`` or ``sum`` over the support items of a class.
     """
 
     SHOTS = ("sum", "mean")
 
-    def __init__(self, embedding, relation, shots: str = "sum", **kwargs):
+    def __init__(self, embedding, relation, shots: str = "mean", **kwargs):
         super().__init__(**kwargs)
         if shots not in self.SHOTS:
             raise ValueError(f"shots is {shots!r}; it must be one of {', '.join(self.SHOTS)}")

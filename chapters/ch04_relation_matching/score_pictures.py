@@ -101,7 +101,8 @@ def toy(learner, history, pairs):
     course(left, history, "loss", "training, mean since the point before", **TRAINING)
     course(left, history, "val_loss", "fresh pairs", above=False, **HELD_OUT)
     left.axhline(FLOOR, color="0.6", linestyle=":", label="0.25, knowing nothing")
-    left.set(xlabel="episode", ylabel="squared error of the scores", ylim=(0, None))
+    left.set(xlabel="episode", ylabel="squared error of the scores")
+    left.set_ylim(0, 1.1 * max(left.get_ylim()[1], FLOOR))
 
     inputs, label_y = pairs
     a, b = (learner.embedding(inputs[name])[:, 0].numpy() for name in ("a", "b"))  # [pair] each

@@ -23,7 +23,7 @@ FLOOR = 0.25  # squared error of someone who knows nothing: both labels are as l
 def embedding_function(activation: str = "tanh") -> keras.Sequential:
     """f: item [9] -> [1], one for both items of a pair (E4.5).
 
-    The book's ReLU is zero for every record with many first weights, and then stays so (E4.6).
+    The book's ReLU is zero for every record when the weights are negative, and stays so (E4.6).
     """
     return keras.Sequential(
         [layers.Input([ITEM]), layers.Dense(1, activation)], name="embedding_function"
@@ -36,7 +36,6 @@ def relation_function(activation: str = "tanh") -> keras.Sequential:
     return keras.Sequential([layers.Input([2]), *hidden, layers.Dense(1)], name="relation_function")
 
 
-@keras.saving.register_keras_serializable(__package__)
 class ToyRelation(keras.Model):
     """Logit of the relation of two items: ``a`` [pair, 9], ``b`` [pair, 9] -> [pair, 1].
 
