@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, changed, option
 from chapters.experiments.options import (
     EPISODES,
     ITEMS,
@@ -133,7 +133,7 @@ SCRIPTS = {
     ),
 }
 
-CHARACTERS = Model(
+RELATION_NETWORK = Model(
     script="train_relation",
     build="chapters.ch04_relation_matching.train_relation:build_learner",
     items="image",
@@ -142,9 +142,9 @@ CHARACTERS = Model(
 )
 
 MODELS = {
-    "relation-omniglot-5way-1shot": CHARACTERS,
-    "relation-omniglot-5way-5shot": CHARACTERS,
-    "relation-omniglot-20way-1shot": CHARACTERS,
-    "relation-omniglot-20way-5shot": CHARACTERS,
-    "relation-emoji": CHARACTERS,
+    "relation-omniglot-5way-1shot": RELATION_NETWORK,
+    "relation-omniglot-5way-5shot": RELATION_NETWORK,
+    "relation-omniglot-20way-1shot": RELATION_NETWORK,
+    "relation-omniglot-20way-5shot": RELATION_NETWORK,
+    "relation-emoji": RELATION_NETWORK,
 }

@@ -28,10 +28,9 @@ def test_what_is_printed_cannot_be_learned_and_what_is_mended_can(finished):
     mean = {row["method"]: row["mean"] for row in metrics["results"]}
     assert mean["prediction 0.5"] == toy.FLOOR
     if preset == "book":
-        assert mean["relation network"] > 0.249
+        assert mean["relation network"] > 0.249 > mean["on the records of the training"]
     else:
         assert mean["relation network"] < 0.05
-    assert mean["on the records of the training"] < mean["relation network"]
     assert (run / "toy.png").is_file() and (run / "model.weights.h5").is_file()
 
 
