@@ -60,7 +60,8 @@ RELATION = {
         "data": "strokes",
         "way": 20,
         "momentum": 0.9,  # a short run: averages over the last ten steps, not the last hundred
-        "steps": 400,
+        "steps": 600,
+        "learning_rate": 3e-3,
         "schedule": "cosine",
         "steps_per_epoch": 100,
         "validation_episodes": 10,

@@ -74,6 +74,7 @@ def _picture(axis, item, ink, x, y) -> None:
     """An image in the unit square whose upper left corner is given."""
     inner = axis.inset_axes([x + 0.04, y + 0.04, 0.92, 0.92], transform=axis.transData)
     pictures.image(inner, item, ink)
+    pictures.title(inner, "", NEUTRAL)  # a frame, as around the examples of an episode
 
 
 def _cell(axis, score, x, y) -> None:
