@@ -80,20 +80,20 @@ def embed_tasks(encoder, x, training: bool):
     they are spread over devices. The moving averages take the mean of the tasks' updates.
 
     Args:
-        encoder: built Keras model, [item, ...] -> [item, dim].
+        encoder: built Keras model, [item, ...] -> [item, dim], or feature maps [item, ..., dim].
         x: [task, item, ...].
         training: batch statistics when true, stored ones otherwise.
 
     Returns:
-        [task, item, dim]
+        [task, item, dim] or [task, item, ..., dim]
     """
     tasks, items = tf.shape(x)[0], tf.shape(x)[1]
     if not training or x.shape[0] == 1:
         flat = tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0))
         flat = tf.ensure_shape(flat, [None, *x.shape[2:]])  # [task * item, ...]
-        # [task * item, dim]
+        # [task * item, ..., dim]
         z = encoder(flat, training=True) if training else _in_batches(encoder, flat)
-        return tf.reshape(z, [tasks, items, z.shape[-1]])  # [task, item, dim]
+        return tf.reshape(z, [tasks, items, *z.shape[1:]])  # [task, item, ..., dim]
 
     trainable, stored = encoder.trainable_variables, encoder.non_trainable_variables
 
