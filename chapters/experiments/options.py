@@ -92,6 +92,9 @@ class ImageOptions(RunConfig):
         minimum=0,
         maximum=CLASSES,
     )
+    augment: bool = option(
+        False, "training pictures are mirrored, class by class, and each is moved and zoomed"
+    )
     way: int = option(5, "classes per training episode", minimum=2, maximum=CLASSES)
     shot: int = option(1, "support items per class", minimum=1, maximum=ITEMS)
     query: int = option(5, "query items per class", minimum=1, maximum=ITEMS)

@@ -15,6 +15,7 @@ from chapters.experiments.images.own_folder import fit_options, load_own, tell_o
 from chapters.experiments.options import ITEMS, Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.readers.folder import read_image
+from datasets.tasks.augmentation import Augmented
 from datasets.tasks.episodes import Episode, EpisodeSampler, to_float
 
 
@@ -78,6 +79,8 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
         data, config.train_split, config.way, config.shot, config.query,
         tasks=config.tasks, seed=config.seed, rotations=config.rotations,
     )  # fmt: skip
+    if config.augment:
+        training = Augmented(training, ground=0.0 if is_ink(config) else 1.0)
     shown = {"rotations": config.rotations, "seed": config.seed, "tasks": tasks}
     way = min(validation_way, available(data, "val", config.rotations))
     columns = parse_columns(config.columns)

@@ -1,0 +1,62 @@
+"""Altered copies of training pictures: mirrored, moved and zoomed at random.
+
+Few drawings of a class are learned by heart; altered ones are new at every draw. Like all sampling
+here this is a pure function of (seed, index).
+"""
+
+import tensorflow as tf
+
+ZOOM = 0.2  # sides of the part that is seen: 1 - 0.2 to 1 + 0.2 of the picture's, each on its own
+SHIFT = 0.125  # of the sides, by which its centre is moved at most
+
+
+class Augmented:
+    """A sampler whose pictures are altered.
+
+    A class is mirrored in half of its tasks, support and query alike: mirrored, it is another class
+    to tell from the others. Every picture is moved and zoomed on its own.
+
+    Args:
+        sampler: index -> ({"support_x", "support_y", "query_x"}, query_y) of square pictures.
+        ground: value of what comes in from outside, 1 for white paper and 0 for bright ink.
+    """
+
+    def __init__(self, sampler, ground: float):
+        self.sampler, self.ground = sampler, ground
+        self.way, self.shot, self.query = sampler.way, sampler.shot, sampler.query
+        self.tasks, self.seed = sampler.tasks, sampler.seed
+
+    def __call__(self, index):
+        """Batch number ``index`` as ``(inputs, query_y)``."""
+        inputs, query_y = self.sampler(index)
+        seed = tf.random.fold_in(tf.constant([self.seed, 1]), tf.cast(index, tf.int32))
+        mirror, support, query = tf.unstack(tf.random.split(seed, 3))
+        coin = tf.random.stateless_uniform([self.tasks, self.way], mirror) < 0.5  # [task, way]
+        altered = {
+            "support_x": self._alter(inputs["support_x"], inputs["support_y"], coin, support),
+            "query_x": self._alter(inputs["query_x"], query_y, coin, query),
+        }
+        return {**inputs, **altered}, query_y
+
+    def _alter(self, x, y, coin, seed):
+        """Pictures [task, item, height, width, channel] with labels [task, item]."""
+        of_item = tf.gather(coin, y, batch_dims=1)[..., None, None, None]  # [task, item, 1, 1, 1]
+        x = tf.where(of_item, tf.reverse(x, [3]), x)
+        flat = tf.reshape(x, [-1, *x.shape[2:]])  # [task * item, height, width, channel]
+        return tf.reshape(move_and_zoom(flat, seed, self.ground), x.shape)
+
+
+def move_and_zoom(x, seed, ground: float):
+    """Look at each picture through a window that is moved and zoomed at random.
+
+    Args:
+        x: [item, height, width, channel].
+        seed: int32 [2].
+        ground: value outside of the picture.
+    """
+    items, size = x.shape[0], x.shape[1:3]
+    zoom, shift = tf.unstack(tf.random.split(seed))
+    half = tf.random.stateless_uniform([items, 2], zoom, 1 - ZOOM, 1 + ZOOM) / 2  # [item, yx]
+    centre = 0.5 + tf.random.stateless_uniform([items, 2], shift, -SHIFT, SHIFT)  # [item, yx]
+    window = tf.concat([centre - half, centre + half], axis=1)  # [item, y x y x]
+    return tf.image.crop_and_resize(x, window, tf.range(items), size, extrapolation_value=ground)
