@@ -110,7 +110,18 @@ CHARACTERS = Model(
     read="chapters.experiments.images:read",
 )
 
+DESCRIBED = Model(
+    script="train_zero_shot",
+    build="chapters.ch03_prototypical.train_zero_shot:build_learner",
+    items="described",
+    evaluate="chapters.experiments.zero_shot:evaluate",
+    read="chapters.experiments.zero_shot:read",
+    describe="chapters.experiments.zero_shot:embed_words",
+)
+
 MODELS = {
+    "zero-shot-prototypical-emoji": DESCRIBED,
+    "zero-shot-prototypical-braille": DESCRIBED,
     "prototypical-omniglot-1shot": CHARACTERS,
     "prototypical-omniglot-5shot": CHARACTERS,
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.

@@ -8,15 +8,25 @@ from chapters.experiments.zero_shot.tasks import (
     Split,
     describe,
     descriptions,
+    embed_words,
     example,
     item_shape,
     known_words,
     load,
+    read,
     samplers,
     split,
     splits,
 )
-from chapters.experiments.zero_shot.testing import Scores, answers, rows, table, tell, test
+from chapters.experiments.zero_shot.testing import (
+    Scores,
+    answers,
+    evaluate,
+    rows,
+    table,
+    tell,
+    test,
+)
 from chapters.experiments.zero_shot.training import loop, make_optimizer
 
 __all__ = [
@@ -25,12 +35,15 @@ __all__ = [
     "answers",
     "describe",
     "descriptions",
+    "embed_words",
+    "evaluate",
     "example",
     "item_shape",
     "known_words",
     "load",
     "loop",
     "make_optimizer",
+    "read",
     "rows",
     "samplers",
     "split",

@@ -1,6 +1,8 @@
 """Tasks of classes that are known by words alone: data, unseen classes, samplers."""
 
 import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +10,13 @@ import numpy as np
 import datasets
 from chapters.experiments.options import ZeroShotOptions, numbers
 from datasets.dataset import Dataset
+from datasets.errors import DataError
+from datasets.readers.folder import read_image
 from datasets.sets import braille, digits, emoji
 from datasets.splits import random_split
 from datasets.tasks.augmentation import Augmented
 from datasets.tasks.descriptions import DescribedSampler, Descriptions
+from datasets.tasks.episodes import to_float
 
 FEW = {"digits": digits.load, "braille": braille.load}  # sets of few classes, split several times
 INK = (*FEW,)
@@ -123,3 +128,32 @@ def ways(data: Dataset, config: ZeroShotOptions) -> list[int]:
     """Ways of the episodes of a test, as far as there are as many unseen classes."""
     unseen = len(data.classes("test"))
     return [way for way in numbers(config.ways, "--ways", least=2) if way < unseen]
+
+
+def read(paths: Iterable[str | Path], config: ZeroShotOptions) -> np.ndarray:
+    """Picture files as the network sees them: float32 [item, height, width, channel], 0 to 1.
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    height, width, channels = item_shape(config)
+    ink = config.data in INK
+    found = [read_image(path, (height, width), channels, ink) for path in paths]
+    return to_float(np.reshape(found, [-1, height, width, channels])).numpy()
+
+
+def embed_words(texts: Iterable[str], config: ZeroShotOptions) -> np.ndarray:
+    """Descriptions that somebody typed as a trained network sees them: float32 [class, word].
+
+    Raises:
+        DataError: no word of a description is known.
+    """
+    texts = list(texts)
+    described = known_words(config)([(text,) for text in texts])
+    for text, vector in zip(texts, described, strict=True):
+        if not vector.any():
+            raise DataError(
+                f"No word of {text[:60]!r} describes two of the classes that were learned from; "
+                "use other words."
+            )
+    return described

@@ -2,15 +2,18 @@
 a network for descriptions.
 """
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.evaluation import Evaluator, Score, interval95
+from chapters.engine.evaluation import Conditions, Evaluator, Score, interval95
 from chapters.engine.results import Result, interval95_of_runs, share
 from chapters.experiments.options import ZeroShotOptions
 from chapters.experiments.zero_shot import baselines
-from chapters.experiments.zero_shot.tasks import Split
+from chapters.experiments.zero_shot.tasks import Split, load, split
 from datasets.dataset import Dataset
+from datasets.tasks.descriptions import DescribedSampler
 from datasets.tasks.episodes import to_float
 
 AT_ONCE = 250  # pictures
@@ -42,6 +45,32 @@ def test(name: str, learner, features, drawn: Split, tests, config: ZeroShotOpti
         }
         scores[contender][unseen] = among_all(predict, drawn, config.seed)
     return scores
+
+
+def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
+    """Rows of the test of a trained learner, on the unseen classes of its first draw.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    given.check("classes are described, and no example is given", shot=())
+    given.check("it has seen nothing but stored averages", batch_norm=("stored",))
+    drawn = split(load(config), config, 0)
+
+    def predict(inputs):
+        return learner(inputs, training=False)
+
+    unseen = len(drawn.data.classes("test"))
+    way = given.way or unseen
+    if way == unseen:
+        return rows("", [{"": {way: among_all(predict, drawn, given.seed)}}], drawn.data, config)
+    query = given.query or config.test_query
+    sampler = DescribedSampler(drawn.data, "test", drawn.described, way, query, 5, given.seed)
+    score = Evaluator(predict, sampler, given.episodes)()
+    asked = dataclasses.replace(config, test_query=query)
+    # The largest way is taken for all that are unseen.
+    found = {"": {way: score, unseen: among_all(predict, drawn, given.seed)}}
+    return rows("", [found], drawn.data, asked)[:1]
 
 
 def among_all(predict, drawn: Split, seed: int) -> Score:
