@@ -1,15 +1,15 @@
 """Train a zero-shot relation network: name what nobody has shown, by its description.
 
-python -m chapters.ch04_relation_matching.train_zero_shot                   # digits by their segments
+python -m chapters.ch04_relation_matching.train_zero_shot                   # digits by segments
 python -m chapters.ch04_relation_matching.train_zero_shot --preset braille  # letters by their dots
-python -m chapters.ch04_relation_matching.train_zero_shot --preset emoji    # signs by name and keywords
+python -m chapters.ch04_relation_matching.train_zero_shot --preset emoji    # signs by their words
 """
 
 import keras
 import tensorflow as tf
 
 from chapters.ch04_relation_matching.encoder import get_embeddings
-from chapters.ch04_relation_matching.losses import squared_error
+from chapters.ch04_relation_matching.losses import OBJECTIVES
 from chapters.ch04_relation_matching.presets import SCRIPTS
 from chapters.ch04_relation_matching.zero_shot import (
     ZeroShotRelationNetwork,

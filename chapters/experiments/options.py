@@ -30,10 +30,10 @@ def parse_columns(text: str, flag: str = "--columns") -> list[Column]:
     columns = []
     for part in (part.strip() for part in text.split(",")):
         found = re.fullmatch(r"([0-9]{1,5})w([0-9]{1,5})s", part)
-        if not found or not (1 <= int(found[1]) <= CLASSES and 1 <= int(found[2]) <= ITEMS):
+        if not found or not (2 <= int(found[1]) <= CLASSES and 1 <= int(found[2]) <= ITEMS):
             raise ConfigError(
-                f"{flag} has {shorten(part)!r}; expected <way>w<shot>s such as 5w1s, with commas "
-                "between."
+                f"{flag} has {shorten(part)!r}; expected <way>w<shot>s such as 5w1s, with a way "
+                "of 2 or more and commas between."
             )
         columns.append(Column(int(found[1]), int(found[2])))
     return columns
