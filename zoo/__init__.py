@@ -60,6 +60,13 @@ def predict(model, support, query, plot="", invert=False) -> list[dict]:
     return prediction.predict(model, support, query, plot, invert)
 
 
+def match(model, descriptions, query) -> list[dict]:
+    """Say which description fits each file: see ``zoo.prediction.match``."""
+    from zoo import prediction
+
+    return prediction.match(model, descriptions, query)
+
+
 def export(model, format: str, folder, data: str = "") -> str:
     """Write a model that adapts and predicts without this package: see ``zoo.exports.exporting``.
 

@@ -92,6 +92,11 @@ def _parser() -> Parser:
     named.add_argument("--json", action="store_true", help="print JSON")
     named.add_argument("--plot", default="", help="draw queries and answers into this file")
 
+    fitted = command(_match, "say which description fits files, without any example", model)
+    fitted.add_argument("--describe", required=True, nargs="+", metavar="TEXT", help="of a class")
+    fitted.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be matched")
+    fitted.add_argument("--json", action="store_true", help="print JSON")
+
     exported = command(_export, "write a model that adapts and predicts without Python", model)
     exported.add_argument("--format", required=True, help="savedmodel, onnx or litert")
     exported.add_argument("--to", required=True, metavar="DIR", help="new or empty folder")
@@ -146,6 +151,14 @@ def _predict(options) -> None:
     answers = zoo.predict(
         options.name, options.support, options.query, options.plot, options.invert
     )
+    _print_answers(options, answers)
+
+
+def _match(options) -> None:
+    _print_answers(options, zoo.match(options.name, options.describe, options.query))
+
+
+def _print_answers(options, answers: list[dict]) -> None:
     if options.json:
         _print({"model": options.name, "answers": answers})
         return

@@ -27,6 +27,7 @@ class Loaded(NamedTuple):
     way: int | None  # number of classes, when the network has an output for each; None: any
     item_shape: tuple[int, ...]  # of one item as the network sees it
     read: Callable[[Iterable[str | Path]], np.ndarray] | None  # files -> float32 [item, ...]
+    describe: Callable[[Iterable[str]], np.ndarray] | None = None  # texts -> float32 [class, word]
     picture: str = ""  # a chapter's own, see ``configuration.Model``
 
     def on(self, data: str) -> "Loaded":

@@ -44,7 +44,8 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
         learner.use_decision(decision)
     kind = kinds.find(entry.model.items)
     way, item_shape = kind.sizes(learner)
-    read = entry.model.read and functools.partial(_read, entry.model.read, config)
+    read = entry.model.read and functools.partial(_call, entry.model.read, config)
+    describe = entry.model.describe and functools.partial(_call, entry.model.describe, config)
     return Loaded(
         name=entry.name,
         learner=learner,
@@ -54,6 +55,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
         way=way,
         item_shape=item_shape,
         read=read or None,
+        describe=describe or None,
         picture=entry.model.picture,
     )
 
@@ -115,5 +117,6 @@ def _assign(learner, weights: bytes, folder: Path) -> None:
             ) from error
 
 
-def _read(reader: str, config, paths) -> np.ndarray:
-    return function(reader)(paths, config)
+def _call(path: str, config, given) -> np.ndarray:
+    """A chapter's function of files or texts."""
+    return function(path)(given, config)

@@ -44,12 +44,11 @@ def predict(
     """
     plot = _plot_file(plot)
     loaded = loading.load(model) if isinstance(model, str) else model
-    query = [str(path) for path in query]
-    if not query:
-        raise ZooError("No file to be named; give at least one.")
-    folder = next((path for path in query if Path(path).is_dir()), None)
-    if folder is not None:
-        raise ZooError(f"{folder} is a folder; ask for all its files: --query {Path(folder, '*')}.")
+    query = _asked(query)
+    if loaded.describe:
+        raise ZooError(
+            f"{loaded.name} knows classes by descriptions, not by examples: python -m zoo match."
+        )
     if not loaded.read:
         raise ZooError(
             f"{loaded.name} takes {loaded.kind.takes}, not files; load it in Python with zoo.load."
@@ -72,6 +71,48 @@ def predict(
         first = np.cumsum([0, *sizes[:-1]])  # of each class
         _draw(plot, loaded, query_x, support_x[first], names, probabilities, query)
     return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+
+
+def match(model: str | Loaded, descriptions: Iterable[str], query: Iterable[str | Path]):
+    """Say which of some descriptions fits each file; no example of a class is needed.
+
+    Args:
+        model: a name or what ``load`` gave.
+        descriptions: of the classes, two or more, such as "red heart".
+        query: picture files.
+
+    Returns:
+        For each file ``query``, ``name``, the description that fits best, and ``probabilities`` of
+        all, most probable first.
+
+    Raises:
+        ZooError, DataError: a model that needs examples, fewer than two descriptions, one of which
+            no word is known, a file that is missing or broken.
+    """
+    loaded = loading.load(model) if isinstance(model, str) else model
+    query, names = _asked(query), list(descriptions)
+    if not loaded.describe:
+        raise ZooError(
+            f"{loaded.name} knows classes by examples, not by descriptions: python -m zoo predict."
+        )
+    if len(set(names)) < max(2, len(names)):
+        raise ZooError(f"{len(names)} description(s), {len(set(names))} of them different; give "
+                       "two or more, each once.")  # fmt: skip
+    inputs = {"attributes": loaded.describe(names), "query_x": loaded.read(query)}
+    prediction = loaded.learner({name: x[None] for name, x in inputs.items()}, training=False)[0]
+    probabilities = np.asarray(loaded.learner.answer(prediction, None)["probabilities"])
+    return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+
+
+def _asked(query: Iterable[str | Path]) -> list[str]:
+    """The files that are asked for; a folder is not one."""
+    query = [str(path) for path in query]
+    if not query:
+        raise ZooError("No file to be named; give at least one.")
+    folder = next((path for path in query if Path(path).is_dir()), None)
+    if folder is not None:
+        raise ZooError(f"{folder} is a folder; ask for all its files: --query {Path(folder, '*')}.")
+    return query
 
 
 def _read(loaded: Loaded, paths, invert: bool) -> np.ndarray:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import MetricOptions
+from chapters.experiments.options import ONE_DEVICE, MetricOptions, ZeroShotOptions
 
 # Batch-norm regime -> column -> accuracy in %. Snell et al. (2017), table 1: trained 60-way with
 # the shot of the test.
@@ -62,7 +62,39 @@ TRAIN = {
     "background": {"train_split": "background", "steps": 8000, "halve_every": 1000},
 }
 
+
+@dataclass(frozen=True)
+class ZeroShotConfig(ZeroShotOptions):
+    """Options of ``chapters.ch03_prototypical.train_zero_shot``."""
+
+
+ZERO_SHOT = {
+    # Digits that come with scikit-learn, described by the segments of a display: three of them
+    # unseen, ten times.
+    "quick": {},
+    # Letters of Omniglot described by their dots: six of 26 unseen, ten times.
+    "braille": {"data": "braille", "image_size": 28, "unseen": 6, "way": 20},
+    # Signs described by name and keywords: 357 unseen ones of other subgroups.
+    "emoji": {
+        "data": "emoji",
+        "image_size": 32,
+        "augment": True,
+        "feature_steps": 10000,
+        "steps": 5000,
+        "steps_per_epoch": 500,
+        "way": 100,
+        "query": 2,
+        "word_dropout": 0.2,
+    },
+}
+
 SCRIPTS = {
+    "train_zero_shot": Script(
+        "Zero-shot prototypical network: name what nobody has shown, by its description.",
+        ZeroShotConfig,
+        ZERO_SHOT,
+        without=ONE_DEVICE,
+    ),
     "train": Script(
         "Prototypical network on Omniglot: classify characters never seen in training.",
         TrainConfig,
@@ -78,7 +110,18 @@ CHARACTERS = Model(
     read="chapters.experiments.images:read",
 )
 
+DESCRIBED = Model(
+    script="train_zero_shot",
+    build="chapters.ch03_prototypical.train_zero_shot:build_learner",
+    items="described",
+    evaluate="chapters.experiments.zero_shot:evaluate",
+    read="chapters.experiments.zero_shot:read",
+    describe="chapters.experiments.zero_shot:embed_words",
+)
+
 MODELS = {
+    "zero-shot-prototypical-emoji": DESCRIBED,
+    "zero-shot-prototypical-braille": DESCRIBED,
     "prototypical-omniglot-1shot": CHARACTERS,
     "prototypical-omniglot-5shot": CHARACTERS,
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.

@@ -36,6 +36,7 @@ class Model(NamedTuple):
     items: str  # what it takes, a file of ``zoo/kinds``: "image", "sound", "number" (of curves)
     evaluate: str = ""  # "module:function", (learner, options, Conditions) -> rows of metrics.json
     read: str = ""  # "module:function", (files, options) -> float32 [item, ...]; none for curves
+    describe: str = ""  # "module:function", (texts, options) -> float32 [class, word]
     picture: str = ""  # "module:function", (learner, options, inches) -> figure; usually the zoo's
 
 

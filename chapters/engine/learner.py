@@ -80,7 +80,7 @@ class FewShotLearner(keras.Model):
             raise NotImplementedError(
                 f"{type(self).__name__} predicts {self.output}; it needs an answer of its own"
             )
-        if prediction.shape[-1] == 1:  # the logit of the second of two classes
+        if prediction.shape[-1] == 1 and self.way:  # the logit of the second of two classes
             prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
         if support_y is None:
             return {"probabilities": tf.nn.softmax(prediction, axis=-1)}

@@ -148,6 +148,11 @@ def _check_range(learner, y) -> None:
     if learner.way is None:
         for task in y:
             found = np.unique(task)
+            if len(found) == 1:
+                raise RunError(
+                    "support_y has a single class, so there is nothing to tell apart; give items "
+                    "of two or more."
+                )
             if not np.array_equal(found, np.arange(len(found))):
                 raise RunError(
                     f"support_y has labels {', '.join(map(str, found[:9]))}; expected 0 to way - "

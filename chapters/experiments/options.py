@@ -30,10 +30,10 @@ def parse_columns(text: str, flag: str = "--columns") -> list[Column]:
     columns = []
     for part in (part.strip() for part in text.split(",")):
         found = re.fullmatch(r"([0-9]{1,5})w([0-9]{1,5})s", part)
-        if not found or not (1 <= int(found[1]) <= CLASSES and 1 <= int(found[2]) <= ITEMS):
+        if not found or not (2 <= int(found[1]) <= CLASSES and 1 <= int(found[2]) <= ITEMS):
             raise ConfigError(
-                f"{flag} has {shorten(part)!r}; expected <way>w<shot>s such as 5w1s, with commas "
-                "between."
+                f"{flag} has {shorten(part)!r}; expected <way>w<shot>s such as 5w1s, with a way "
+                "of 2 or more and commas between."
             )
         columns.append(Column(int(found[1]), int(found[2])))
     return columns
@@ -140,6 +140,63 @@ class MetricOptions(ImageOptions):
         minimum=0,
         only=("schedule", "halving"),
     )
+
+
+@dataclass(frozen=True)
+class ZeroShotOptions(RunConfig):
+    """Classes that are known by words alone: which, and how their descriptions are embedded."""
+
+    data: str = option(
+        "digits",
+        "digits (with scikit-learn, by the segments of a display) or braille (of Omniglot, by its "
+        "dots): some classes unseen; emoji or painted_signs (generated), by name and keywords",
+        choices=("digits", "braille", "emoji", "painted_signs"),
+    )
+    image_size: int = option(16, "height and width in pixels", minimum=16, maximum=512)
+    black: bool = changed(ImageOptions, "black", True)
+    augment: bool = changed(ImageOptions, "augment", False)
+    unseen: int = option(
+        3,
+        "classes that nothing is learned of",
+        minimum=2,
+        maximum=24,
+        only=("data", "digits", "braille"),
+    )
+    splits: int = option(
+        10,
+        "draws of the unseen classes, with a training each",
+        minimum=1,
+        maximum=1000,
+        only=("data", "digits", "braille"),
+    )
+    way: int = changed(ImageOptions, "way", 7)
+    query: int = option(10, "pictures per class of a training episode", minimum=2, maximum=ITEMS)
+    tasks: int = changed(ImageOptions, "tasks", 1)
+    feature_steps: int = option(
+        200, "steps of the classifier whose features images begin with; 0: none", minimum=0
+    )
+    steps: int = option(300, "training steps", minimum=1)
+    steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 100)
+    steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)
+    hidden: int = option(
+        0, "units of the hidden layer for descriptions; 0: none", minimum=0, maximum=UNITS
+    )
+    word_dropout: float = option(
+        0.0, "share of a description's words left out in training", minimum=0.0, maximum=0.95
+    )
+    h_dim: int = changed(MetricOptions, "h_dim", 64)
+    z_dim: int = changed(MetricOptions, "z_dim", 64)
+    momentum: float = changed(MetricOptions, "momentum", 0.9)
+    learning_rate: float = option(1e-3, "Adam's rate at the start; falls to zero", minimum=0.0)
+    weight_decay: float = option(
+        0.0, "share of the weights taken off at each step, times the rate", minimum=0.0, maximum=1.0
+    )
+    validation_episodes: int = changed(ImageOptions, "validation_episodes", 200)
+    ways: str = option(
+        "5,20", "classes of test episodes, beside a test of all that are unseen", check=counts
+    )
+    test_episodes: int = changed(ImageOptions, "test_episodes", 1000)
+    test_query: int = option(4, "pictures per class of a test", minimum=2, maximum=ITEMS)
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,13 @@ def to_dataset(
         | {"all": np.arange(len(signs))},
         generated=generated,
         source=source,
-        words=tuple((sign.label, *sign.keywords) for sign in signs),
+        words=tuple(words(sign) for sign in signs),
     ).with_least(least)
+
+
+def words(sign: Sign) -> tuple[str, ...]:
+    """What describes a sign: its name and its keywords."""
+    return (sign.label, *sign.keywords)
 
 
 @functools.cache

@@ -17,13 +17,14 @@ class Augmented:
     to tell from the others. Every picture is moved and zoomed on its own.
 
     Args:
-        sampler: index -> ({"support_x", "support_y", "query_x"}, query_y) of square pictures.
+        sampler: index -> (inputs, query_y) of pictures: ``query_x``, and ``support_x`` with
+            ``support_y`` where a task has a support set.
         ground: value of what comes in from outside, 1 for white paper and 0 for bright ink.
     """
 
     def __init__(self, sampler, ground: float):
         self.sampler, self.ground = sampler, ground
-        self.way, self.shot, self.query = sampler.way, sampler.shot, sampler.query
+        self.way, self.query = sampler.way, sampler.query
         self.tasks, self.seed = sampler.tasks, sampler.seed
 
     def __call__(self, index):
@@ -32,11 +33,11 @@ class Augmented:
         seed = tf.random.fold_in(tf.constant([self.seed, 1]), tf.cast(index, tf.int32))
         mirror, support, query = tf.unstack(tf.random.split(seed, 3))
         coin = tf.random.stateless_uniform([self.tasks, self.way], mirror) < 0.5  # [task, way]
-        altered = {
-            "support_x": self._alter(inputs["support_x"], inputs["support_y"], coin, support),
-            "query_x": self._alter(inputs["query_x"], query_y, coin, query),
-        }
-        return {**inputs, **altered}, query_y
+        altered = {**inputs, "query_x": self._alter(inputs["query_x"], query_y, coin, query)}
+        if "support_x" in inputs:
+            labels = inputs["support_y"]
+            altered["support_x"] = self._alter(inputs["support_x"], labels, coin, support)
+        return altered, query_y
 
     def _alter(self, x, y, coin, seed):
         """Pictures [task, item, height, width, channel] with labels [task, item]."""

@@ -1,0 +1,171 @@
+"""Tests of zero-shot learners: few unseen classes at a time, all of them, and what is known without
+a network for descriptions.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from chapters.engine.evaluation import Conditions, Evaluator, Score, interval95
+from chapters.engine.results import Result, interval95_of_runs, share
+from chapters.experiments.options import ZeroShotOptions
+from chapters.experiments.zero_shot import baselines
+from chapters.experiments.zero_shot.tasks import Split, load, split
+from datasets.dataset import Dataset
+from datasets.tasks.descriptions import DescribedSampler
+from datasets.tasks.episodes import to_float
+
+AT_ONCE = 250  # pictures
+Scores = dict[str, dict[int, Score]]  # name -> way -> accuracy
+
+
+def test(name: str, learner, features, drawn: Split, tests, config: ZeroShotOptions) -> Scores:
+    """Accuracy on classes never seen: name -> way -> Score; the largest way is all of them.
+
+    Args:
+        name: of the method.
+        learner: trained.
+        features: encoder of images that the baselines map descriptions to.
+        drawn: classes.
+        tests: way -> tasks.
+        config: options of the run.
+    """
+    contenders = {
+        baselines.MEAN: baselines.nearest(features, baselines.mean_of_seen(features, drawn)),
+        baselines.RIDGE: baselines.nearest(features, baselines.ridge(features, drawn)),
+        name: lambda inputs: learner(inputs, training=False),
+    }
+    unseen = len(drawn.data.classes("test"))
+    chance = {way: Score(1 / way, 0.0, 0, config.seed, "stored") for way in (*tests, unseen)}
+    scores = {baselines.CHANCE: chance}
+    for contender, predict in contenders.items():
+        scores[contender] = {
+            way: Evaluator(predict, tasks, config.test_episodes)() for way, tasks in tests.items()
+        }
+        scores[contender][unseen] = among_all(predict, drawn, config.seed)
+    return scores
+
+
+def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
+    """Rows of the test of a trained learner, on the unseen classes of its first draw.
+
+    Raises:
+        ConfigError, DataError: what is asked does not fit the learner or the data.
+    """
+    given.check("classes are described, and no example is given", shot=())
+    given.check("it has seen nothing but stored averages", batch_norm=("stored",))
+    drawn = split(load(config), config, 0)
+
+    def predict(inputs):
+        return learner(inputs, training=False)
+
+    unseen = len(drawn.data.classes("test"))
+    way = given.way or unseen
+    if way == unseen:
+        return rows("", [{"": {way: among_all(predict, drawn, given.seed)}}], drawn.data, config)
+    query = given.query or config.test_query
+    sampler = DescribedSampler(drawn.data, "test", drawn.described, way, query, 5, given.seed)
+    score = Evaluator(predict, sampler, given.episodes)()
+    asked = dataclasses.replace(config, test_query=query)
+    # The largest way is taken for all that are unseen.
+    found = {"": {way: score, unseen: among_all(predict, drawn, given.seed)}}
+    return rows("", [found], drawn.data, asked)[:1]
+
+
+def among_all(predict, drawn: Split, seed: int) -> Score:
+    """Accuracy of every picture of the unseen classes among all of them.
+
+    The mean is over classes, and so is the interval: other pictures of these classes would move it
+    less than other classes.
+    """
+    data = drawn.data
+    hits = answers(predict, drawn) == np.repeat(np.arange(len(data.classes("test"))), _sizes(data))
+    of_class = [part.mean() for part in np.split(hits, np.cumsum(_sizes(data))[:-1])]
+    return Score(float(np.mean(of_class)), interval95(of_class), 1, seed, "stored")
+
+
+def answers(predict, drawn: Split) -> np.ndarray:
+    """The class that each picture of the unseen ones is given among all of them: [picture]."""
+    data = drawn.data
+    classes = data.classes("test")
+    described = tf.constant(drawn.described[classes])[None]  # [1, class, word]
+    items = np.concatenate([data.items_of(k) for k in classes])
+    found = []
+    for start in range(0, len(items), AT_ONCE):
+        x = data.items[items[start : start + AT_ONCE]]
+        x = to_float(tf.constant(x.reshape(-1, *data.image_shape)))
+        logits = predict({"attributes": described, "query_x": x[None]})  # [1, picture, class]
+        found.append(np.argmax(logits[0], axis=-1))
+    return np.concatenate(found)
+
+
+def _sizes(data: Dataset) -> np.ndarray:
+    return np.bincount(data.item_class)[data.classes("test")]
+
+
+def tell(drawn: Split, scores: Scores, name: str) -> None:
+    """A line for a draw of unseen classes: which they are, and what was reached."""
+    if "val" in drawn.data.splits:  # the only one, which has a table of its own
+        return
+    unseen = ", ".join(drawn.data.class_names[k] for k in drawn.data.classes("test"))
+    reached = scores[name][len(drawn.data.classes("test"))].mean
+    print(f"Draw {drawn.number + 1}, unseen: {unseen}; {100 * reached:.1f} %", flush=True)
+
+
+def rows(name: str, scores: list[Scores], data: Dataset, config: ZeroShotOptions) -> list[dict]:
+    """Rows of ``metrics.json``; with several draws of unseen classes the mean over them.
+
+    Args:
+        name: of the method that was trained.
+        scores: of each draw.
+        data: what they were measured on.
+        config: options of the run.
+    """
+    return [
+        Result(
+            method=method,
+            measure=share("accuracy", _label(way, by_way)),
+            data=data.name,
+            generated=data.generated,
+            way=way,
+            query=None if way == max(by_way) else config.test_query,
+            headline=method == name and way == min(by_way),
+            runs=len(scores) if len(scores) > 1 else None,
+            **_over_draws([one[method][way] for one in scores])._asdict(),
+        ).row()
+        for method, by_way in scores[0].items()
+        for way in by_way
+    ]
+
+
+def _label(way: int, ways) -> str:
+    return f"all {way} unseen" if way == max(ways) else f"{way}-way zero-shot"
+
+
+def _over_draws(scores: list[Score]) -> Score:
+    """One score as it is; of several the mean, with an interval over the draws."""
+    if len(scores) == 1:
+        return scores[0]
+    means = [score.mean for score in scores]
+    return scores[0]._replace(mean=float(np.mean(means)), interval=interval95_of_runs(means))
+
+
+def table(name: str, scores: list[Scores], data: Dataset, config: ZeroShotOptions) -> str:
+    """The results as text: accuracy in % with 95 % intervals."""
+    ways = list(scores[0][name])
+    width = max(map(len, scores[0])) + 2
+    over = f"mean of {len(scores)} draws of unseen classes, " if len(scores) > 1 else ""
+    lines = [
+        f"\nAccuracy in % on classes known by words alone ({data.name}"
+        f"{', generated stand-in' if data.generated else ''}),\n{over}95 % interval:\n",
+        " " * width + "".join(_label(way, ways).rjust(18) for way in ways),
+    ]
+    for method in scores[0]:
+        found = [_over_draws([one[method][way] for one in scores]) for way in ways]
+        cells = [
+            f"{100 * s.mean:.2f} +- {100 * s.interval:.2f}" if s.interval else f"{100 * s.mean:.2f}"
+            for s in found
+        ]
+        lines.append(method.ljust(width) + "".join(cell.rjust(18) for cell in cells))
+    return "\n".join(lines) + "\n"
