@@ -1,7 +1,7 @@
 """Train a prototypical network with unlabelled items, and test what they are worth.
 
 python -m chapters.ch03_prototypical.train_semi_supervised                  # generated characters
-python -m chapters.ch03_prototypical.train_semi_supervised --preset masked  # Omniglot as in the paper
+python -m chapters.ch03_prototypical.train_semi_supervised --preset masked  # Omniglot, as the paper
 python -m chapters.ch03_prototypical.train_semi_supervised --data FOLDER    # your own class folders
 """
 
