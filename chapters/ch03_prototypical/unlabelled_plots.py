@@ -35,17 +35,24 @@ def refinement_map(learner, task: UnlabelledEpisode):
     mixed = weight @ colours + (1 - said)[:, None] * UNUSED
     sizes = SMALLEST + (LARGEST - SMALLEST) * said
     distracts = task.unlabelled_y[0].numpy() >= way
-    for chosen, marker, name in ((~distracts, "o", "unlabelled, of a class of the task"),
-                                 (distracts, "X", "unlabelled, of another class")):  # fmt: skip
+    for chosen, marker, name in (
+        (~distracts, "o", "unlabelled, of a class of the task"),
+        (distracts, "X", "unlabelled, of another class"),
+    ):
         if chosen.any():
-            style = {"marker": marker, "edgecolor": "0.3", "linewidth": 0.5, "label": name}
+            style = {"marker": marker, "edgecolor": "0.3", "linewidth": 0.5}
             axis.scatter(*points[chosen].T, s=sizes[chosen], c=mixed[chosen], **style)
+            axis.scatter([], [], s=LARGEST, c="0.7", label=name, **style)
     for start, end, colour in zip(before, after, colours, strict=True):
         arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
         axis.annotate("", end, start, arrowprops=arrow, zorder=3)
-    stars = {"marker": "*", "edgecolor": "k", "c": colours}
-    axis.scatter(*before.T, s=110, label="prototype of the support set", zorder=4, **stars)
-    axis.scatter(*after.T, s=300, label="refined prototype", zorder=5, **stars)
+    stars = {"marker": "*", "edgecolor": "k"}
+    for place, size, name in (
+        (before, 110, "prototype of the support set"),
+        (after, 300, "refined prototype"),
+    ):
+        axis.scatter(*place.T, s=size, c=colours, zorder=4, **stars)
+        axis.scatter([], [], s=size, c="0.7", label=name, **stars)
     legend(figure)
     share = pca.explained_variance_ratio_.sum()
     axis.set(xlabel="component 1", ylabel="component 2")

@@ -76,9 +76,8 @@ class UnlabelledSampler(EpisodeSampler):
         self.unlabelled, self.distractors = unlabelled, distractors
         self.labelled = labelled
         super().__init__(dataset, split, way, shot, query, tasks, seed, rotations)
-        # [class, place]: places beyond a class's own count have no label either
-        part = labelled_part(dataset, labelled or 1.0, label_split)
-        self._labelled = tf.constant(part[dataset.classes(split)])
+        part = labelled_part(dataset, 1.0 if labelled is None else labelled, label_split)
+        self._labelled = tf.constant(part[dataset.classes(split)])  # [class, place]
 
     def _check(self, dataset, classes, counts):
         super()._check(dataset, classes, counts)
