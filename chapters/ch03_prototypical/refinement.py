@@ -74,30 +74,27 @@ def soft_kmeans_with_distractors(
         As ``soft_kmeans``; what the weights of an item lack to 1 is the distractor cluster's.
     """
     for _ in range(steps):
-        share = distractor_shares(prototypes, unlabelled_z, log_radius)
+        # z~_jc is the softmax over c of these logits, the distractor cluster among them
+        share = tf.nn.softmax(cluster_logits(unlabelled_z, prototypes, log_radius), axis=-1)
         weight = share[..., :-1]  # [task, unlabelled, way]
         prototypes = refined_prototypes(support_z, member, unlabelled_z, weight)
     return prototypes, weight
 
 
-def distractor_shares(prototypes, unlabelled_z, log_radius):
-    """Share of an item in each class and, last, in the distractor cluster, which add up to 1.
+def cluster_logits(z, prototypes, log_radius):
+    """Logits of the classes and, last, of the distractor cluster: [task, item, way + 1].
 
     Args:
+        z: embeddings [task, item, dim].
         prototypes: [task, way, dim].
-        unlabelled_z: [task, unlabelled, dim].
-        log_radius: scalar.
-
-    Returns:
-        [task, unlabelled, way + 1].
+        log_radius: of the distractor cluster, scalar.
     """
-    # z~_jc ~ exp(-||h(x~_j) - p_c||^2 / (2 r_c^2) - A(r_c)),  A(r) = log(2 pi) / 2 + log r
     origin = tf.zeros_like(prototypes[:, :1])  # [task, 1, dim]
     centres = tf.concat([prototypes, origin], axis=1)  # [task, way + 1, dim]
-    distance = squared_euclidean(unlabelled_z, centres)  # [task, unlabelled, way + 1]
+    distance = squared_euclidean(z, centres)  # [task, item, way + 1]
     log_r = tf.concat([tf.zeros_like(prototypes[0, :, 0]), log_radius[None]], axis=0)  # [way + 1]
-    scale = 0.5 * math.log(2 * math.pi) + log_r
-    return tf.nn.softmax(-0.5 * distance * tf.exp(-2 * log_r) - scale, axis=-1)
+    # -||h(x) - p_c||^2 / (2 r_c^2) - A(r_c),  A(r) = log(2 pi) / 2 + log r
+    return -0.5 * distance * tf.exp(-2.0 * log_r) - 0.5 * math.log(2.0 * math.pi) - log_r
 
 
 def masked_soft_kmeans(prototypes, support_z, member, unlabelled_z, outputs, steps: int = 1):

@@ -76,7 +76,10 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
         return {**super().input_shapes(), "unlabelled_x": self.item_shape}
 
     def call(self, inputs, training=False):
-        """Logits of the queries [task, query, way]; one encoder and one pass for all items."""
+        """Logits of the queries [task, query, way]; one encoder and one pass for all items.
+
+        In training of ``cluster`` there is a last one, of the distractor cluster.
+        """
         parts = [name for name in ("support_x", "unlabelled_x", "query_x") if name in inputs]
         # [task, support + unlabelled + query, ...]
         x = tf.concat([inputs[name] for name in parts], axis=1)
@@ -86,8 +89,20 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
         prototypes, *_ = self.prototypes(
             z["support_x"], inputs["support_y"], z.get("unlabelled_x")
         )  # [task, way, dim]
-        # p(y = k | x) is the softmax over k of -||h(x) - p~_k||^2
-        return -squared_euclidean(z["query_x"], prototypes)  # [task, query, way]
+        return self._logits(z["query_x"], prototypes, training)  # [task, query, way]
+
+    def _logits(self, query_z, prototypes, training):
+        """Of queries; in training of ``cluster`` the distractor cluster is one class more.
+
+        Only so does the radius learn how near the items of a class are. No query is a distractor,
+        so afterwards the cluster is left out.
+        """
+        if self.method != "cluster":
+            # p(y = k | x) is the softmax over k of -||h(x) - p~_k||^2
+            return -squared_euclidean(query_z, prototypes)  # [task, query, way]
+        log_radius = tf.convert_to_tensor(self.log_radius)
+        logits = refinement.cluster_logits(query_z, prototypes, log_radius)
+        return logits if training else logits[..., :-1]  # [task, query, way (+ 1)]
 
     def prototypes(self, support_z, support_y, unlabelled_z=None):
         """Prototypes of embedded tasks, refined where there are unlabelled items.

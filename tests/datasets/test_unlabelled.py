@@ -140,14 +140,17 @@ def test_classes_of_exactly_the_size_that_is_needed_are_enough(options):
     for task in range(10):
         own = pairs(episode.support_x[task]) + pairs(episode.query_x[task])
         own += pairs(episode.unlabelled_x[task][:6])
-        assert sorted(own) == [(k, i) for k in sorted(set(c for c, _ in own)) for i in range(5)]
+        assert sorted(own) == [(k, i) for k in sorted({c for c, _ in own}) for i in range(5)]
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"distractors": 3}, "has 4 classes, but way 2 [+] distractors 3 need 5"),
-        ({"query": 2}, "class5 of marked/train has 2 labelled items .40% of 7.* 1 [+] query 2 need"),
+        (
+            {"query": 2},
+            "class5 of marked/train has 2 labelled items .40% of 7.* 1 [+] query 2 need",
+        ),
         ({"labelled": 0.9}, "has 1 unlabelled items .10% of .., but 2 are asked for"),
         ({"labelled": None, "unlabelled": 6}, "has 7 items, but shot 1 .* unlabelled 6 need 8"),
         ({"unlabelled": -1}, "unlabelled -1 .* at least 0"),

@@ -283,9 +283,14 @@ def test_no_gradient_passes_the_statistics():
 # --- distractors ----------------------------------------------------------------------------------
 
 
+def shares_of(z, prototypes):
+    """Of each class, and of the distractor cluster."""
+    return tf.nn.softmax(refinement.cluster_logits(z, prototypes, LOG_RADIUS), axis=-1)
+
+
 def test_shares_with_distractors_add_up_to_one_and_the_rest_is_the_cluster():
     prototypes, *_, unlabelled_z = case = random_case()
-    shares = refinement.distractor_shares(prototypes, unlabelled_z, LOG_RADIUS)
+    shares = shares_of(unlabelled_z, prototypes)
     np.testing.assert_allclose(tf.reduce_sum(shares, axis=-1), 1.0, atol=1e-6)
     _, weights = refinement.soft_kmeans_with_distractors(*case, LOG_RADIUS)
     np.testing.assert_allclose(weights, shares[..., :-1], atol=1e-6)
@@ -336,9 +341,9 @@ def test_e3_21_unlabelled_items_move_prototypes_and_the_mask_is_soft():
 def test_e3_22_points_at_the_origin_are_the_distractor_clusters():
     prototypes, *_ = random_case(seed=4)
     prototypes = prototypes / tf.norm(prototypes, axis=-1, keepdims=True) * 6.0
-    shares = refinement.distractor_shares(prototypes, tf.zeros([TASKS, 4, DIM]), LOG_RADIUS)
+    shares = shares_of(tf.zeros([TASKS, 4, DIM]), prototypes)
     assert float(tf.reduce_min(shares[..., -1])) > 0.99
-    on_a_class = refinement.distractor_shares(prototypes, prototypes, LOG_RADIUS)
+    on_a_class = shares_of(prototypes, prototypes)
     np.testing.assert_array_equal(tf.argmax(on_a_class, axis=-1), [range(WAY)] * TASKS)
 
 
@@ -349,6 +354,4 @@ def test_e3_22_a_mask_of_one_is_soft_kmeans_and_a_mask_of_zero_none():
     np.testing.assert_allclose(
         refinement.masked_soft_kmeans(*case, open_)[0], refinement.soft_kmeans(*case)[0], atol=1e-5
     )
-    np.testing.assert_allclose(
-        refinement.masked_soft_kmeans(*case, shut)[0], case[0], atol=1e-4
-    )
+    np.testing.assert_allclose(refinement.masked_soft_kmeans(*case, shut)[0], case[0], atol=1e-4)

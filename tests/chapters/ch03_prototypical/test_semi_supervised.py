@@ -13,6 +13,8 @@ from chapters.ch03_prototypical.semi_supervised import METHODS, SemiSupervisedPr
 from chapters.engine.errors import RunError
 from tests.chapters.ch03_prototypical.test_models import Identity, random_task
 
+# Logits are -d^2; those of ``cluster``, whose classes have radius 1, are -d^2 / 2.
+SHARPNESS = {"supervised": 1.0, "soft": 1.0, "cluster": 0.5, "masked": 1.0}
 LEARNED = {"supervised": 0, "soft": 0, "cluster": 1, "masked": 5 * 20 + 20 + 20 * 3 + 3}
 
 
@@ -33,9 +35,26 @@ def without(inputs):
 def test_without_unlabelled_items_it_is_a_prototypical_network(method):
     inputs, _ = task()
     learner = SemiSupervisedPrototypicalNetwork(Identity(), method)
-    plain = models.PrototypicalNetwork(Identity())(without(inputs))
-    np.testing.assert_allclose(learner(without(inputs)), plain, atol=1e-5)
-    assert np.abs(learner(inputs) - plain).max() > 1e-3
+    plain = tf.nn.log_softmax(
+        SHARPNESS[method] * models.PrototypicalNetwork(Identity())(without(inputs))
+    )
+    alone, refined = (tf.nn.log_softmax(learner(x)) for x in (without(inputs), inputs))
+    np.testing.assert_allclose(alone, plain, atol=1e-5)
+    assert np.abs(refined - plain).max() > 1e-3
+
+
+def test_a_query_may_be_of_the_distractor_cluster_in_training_alone():
+    """A query at the origin, far from every class, is the cluster's; its loss is that of all."""
+    inputs, _ = task(way=4)
+    far = {**inputs, "support_x": 9.0 * inputs["support_x"], "query_x": 0.0 * inputs["query_x"]}
+    learner = SemiSupervisedPrototypicalNetwork(Identity(), "cluster")
+    logits, trained = learner(far), learner(far, training=True)
+    assert logits.shape[-1] == 4 and trained.shape[-1] == 5
+    np.testing.assert_allclose(trained[..., :-1], logits, atol=1e-4)
+    np.testing.assert_array_equal(tf.argmax(trained, axis=-1), np.full(trained.shape[:2], 4))
+    # at the centre of the cluster: -log(2 pi) / 2 - log 100
+    expected = -0.5 * math.log(2 * math.pi) - math.log(100)
+    np.testing.assert_allclose(trained[..., -1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS)
