@@ -80,16 +80,16 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
 
         In training of ``cluster`` there is a last one, of the distractor cluster.
         """
-        parts = [name for name in ("support_x", "unlabelled_x", "query_x") if name in inputs]
-        # [task, support + unlabelled + query, ...]
-        x = tf.concat([inputs[name] for name in parts], axis=1)
-        z = embed_tasks(self.encoder, x, training)  # [task, support + unlabelled + query, dim]
-        z = dict(zip(parts, tf.split(z, [tf.shape(inputs[name])[1] for name in parts], axis=1),
-                     strict=True))  # fmt: skip
-        prototypes, *_ = self.prototypes(
-            z["support_x"], inputs["support_y"], z.get("unlabelled_x")
-        )  # [task, way, dim]
-        return self._logits(z["query_x"], prototypes, training)  # [task, query, way]
+        given = [inputs["support_x"], inputs["query_x"]]
+        given += [inputs["unlabelled_x"]] if "unlabelled_x" in inputs else []
+        support, query = tf.shape(given[0])[1], tf.shape(given[1])[1]
+        x = tf.concat(given, axis=1)  # [task, support + query + unlabelled, ...]
+        z = embed_tasks(self.encoder, x, training)  # [task, support + query + unlabelled, dim]
+        unlabelled_z = z[:, support + query :] if "unlabelled_x" in inputs else None
+        # [task, way, dim]
+        prototypes, _ = self.prototypes(z[:, :support], inputs["support_y"], unlabelled_z)
+        query_z = z[:, support : support + query]  # [task, query, dim]
+        return self._logits(query_z, prototypes, training)  # [task, query, way]
 
     def _logits(self, query_z, prototypes, training):
         """Of queries; in training of ``cluster`` the distractor cluster is one class more.

@@ -14,6 +14,7 @@ import tensorflow as tf
 import zoo
 from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.ch03_prototypical.models import PrototypicalNetwork
+from chapters.ch03_prototypical.semi_supervised import SemiSupervisedPrototypicalNetwork
 from chapters.ch06_maml import caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
@@ -36,6 +37,7 @@ def network():
 
 LEARNERS = {
     "prototypical": lambda: PrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8)),
+    "semi-supervised": lambda: SemiSupervisedPrototypicalNetwork(get_embeddings((16, 16, 1), 8, 8)),
     "maml": lambda: maml.MAML(network(), cross_entropy, 0.1, inner_steps=2),
     "maml of one step": lambda: maml.MAML(network(), cross_entropy, 0.1),
     "meta-sgd": lambda: meta_sgd.MetaSGD(network(), cross_entropy, 0.05),
@@ -52,7 +54,7 @@ def small(name: str, data: str = "") -> Loaded:
     for variable in learner.non_trainable_variables:  # averages of a trained network
         if "variance" in variable.path:
             variable.assign(rng.uniform(0.05, 0.2, size=variable.shape))
-    of_classes = name == "prototypical"
+    of_classes = name in ("prototypical", "semi-supervised")
     shape, way = ((16, 16, 1), None) if of_classes else (SHAPE, WAY)
     config = SimpleNamespace(data=data, image_size=shape[0])
     return Loaded(name, learner, kinds.find("image"), config, {}, way, shape, None)
@@ -86,6 +88,7 @@ def softmax(learner, given):
     ("name", "format"),
     [
         ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
+        ("semi-supervised", "onnx"), ("semi-supervised", "litert"),
         ("maml", "savedmodel"), ("maml", "onnx"), ("maml", "litert"),
         ("meta-sgd", "onnx"), ("caml", "litert"), ("reptile", "onnx"), ("reptile", "litert"),
     ],
@@ -108,6 +111,20 @@ def test_a_file_adapts_by_itself_to_any_numbers(name, format, tmp_path):
         assert found.shape == (len(given["query_x"]), loaded.way or way)
         assert not found[:, way:].any()  # classes that the support set does not have
         assert np.ptp(expected[0]) > 1e-3  # it has an opinion
+
+
+def test_a_saved_model_has_an_entrance_for_what_a_task_may_lack(tmp_path):
+    loaded = small("semi-supervised")
+    made = exporting.write_checked(loaded, "savedmodel", tmp_path / "model")
+    given = task(loaded.item_shape, 3, 2, 4)
+    more = {**given, "unlabelled_x": task(loaded.item_shape, 3, 3, 1, seed=1)["support_x"]}
+    asked = {"serve/0": given, "serve_full/0": more}
+    answers = verifying.run_alone("savedmodel", made.path, asked)
+    for call, inputs in asked.items():
+        expected = softmax(loaded.learner, inputs)
+        np.testing.assert_allclose(answers[f"{call}/probabilities"], expected, atol=2e-5)
+    plain, refined = (answers[f"{call}/probabilities"] for call in asked)
+    assert np.abs(plain - refined).max() > 1e-3
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
