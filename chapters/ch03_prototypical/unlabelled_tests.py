@@ -6,6 +6,7 @@ in validation and test any item of a class may be support, query or unlabelled, 
 
 import dataclasses
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def _fit(config: SemiSupervisedConfig, data: Dataset) -> SemiSupervisedConfig:
         config,
         shot=shot,
         query=max(min(config.query, with_label - shot), 1),
-        labelled=max(config.labelled, with_label / fewest),
+        labelled=max(config.labelled, math.ceil(1000 * with_label / fewest) / 1000),
         unlabelled=max(min(config.unlabelled, fewest - with_label), 1),
         distractors=min(config.distractors, spare["train"] - config.way),
         test_unlabelled=max(min(config.test_unlabelled, fewest - shot - 1), 1),

@@ -92,32 +92,37 @@ class UnlabelledSampler(EpisodeSampler):
                 f"{self.name} has {available} classes, but way {self.way} + distractors "
                 f"{self.distractors} need {self.way + self.distractors}; use fewer or more classes."
             )
-        asked = self.shot + self.query
-        smallest = f"Class {dataset.class_names[classes[counts.argmin()]]} of {self.name}"
-        count = int(counts.min())
-        if self.labelled is None:
-            if count < asked + self.unlabelled:
-                raise DataError(
-                    f"{smallest} has {count} items, but shot {self.shot} + query {self.query} + "
-                    f"unlabelled {self.unlabelled} need {asked + self.unlabelled}; use fewer or "
-                    "add items."
-                )
-            return
-        with_label = labelled_count(count, self.labelled)
-        if with_label < asked:
+        names = [dataset.class_names[k] for k in classes]
+        check = self._check_whole if self.labelled is None else self._check_parts
+        check(names, counts)
+
+    def _check_whole(self, names, counts):
+        """Every class has enough items for support, query and unlabelled together."""
+        needed = self.shot + self.query + self.unlabelled
+        if counts.min() < needed:
             raise DataError(
-                f"{smallest} has {with_label} labelled items ({self.labelled:.0%} of {count}), but "
-                f"shot {self.shot} + query {self.query} need {asked}; use fewer, or label a larger "
-                "share."
+                f"Class {names[counts.argmin()]} of {self.name} has {counts.min()} items, but shot "
+                f"{self.shot} + query {self.query} + unlabelled {self.unlabelled} need {needed}; "
+                "use fewer or add items."
             )
-        # The class with the smallest unlabelled part need not be the smallest one.
-        left = counts - [labelled_count(count, self.labelled) for count in counts]
-        if left.min() < self.unlabelled:
+
+    def _check_parts(self, names, counts):
+        """Every class has enough items with a label, and enough without."""
+        labelled = np.array([labelled_count(count, self.labelled) for count in counts])
+        smallest, needed = labelled.argmin(), self.shot + self.query
+        if labelled[smallest] < needed:
             raise DataError(
-                f"Class {dataset.class_names[classes[left.argmin()]]} of {self.name} has "
-                f"{left.min()} unlabelled items ({1 - self.labelled:.0%} of "
-                f"{counts[left.argmin()]}), but {self.unlabelled} are asked for; use fewer, or "
-                "label a smaller share."
+                f"Class {names[smallest]} of {self.name} has {labelled[smallest]} labelled items "
+                f"({self.labelled:.0%} of {counts[smallest]}), but shot {self.shot} + query "
+                f"{self.query} need {needed}; use fewer, or label a larger share."
+            )
+        left = counts - labelled
+        smallest = left.argmin()
+        if left[smallest] < self.unlabelled:
+            raise DataError(
+                f"Class {names[smallest]} of {self.name} has {left[smallest]} unlabelled items "
+                f"({1 - self.labelled:.0%} of {counts[smallest]}), but {self.unlabelled} are asked "
+                "for; use fewer, or label a smaller share."
             )
 
     def episode(self, index) -> UnlabelledEpisode:
