@@ -108,6 +108,7 @@ FACES, AUDIO = "ch02_siamese.train_faces", "ch02_siamese.train_audio"
 NTM, MANN = "ch05_memory.train_ntm", "ch05_memory.train_mann"
 IMAGES = tuple(f"{chapter}.train_omniglot" for chapter in (
     "ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement"))  # fmt: skip
+SEMI = "ch03_prototypical.train_semi_supervised"
 USELESS = [
     *((script, "--encoder ours", "--encoder book", option) for script, option in (
         (FACES, "--dim 8"), (FACES, "--dropout 0.1"), (AUDIO, "--dim 8"), (AUDIO, "--dropout 0.1"),
@@ -148,8 +149,10 @@ USELESS = [
       for script in ("train_omniglot", "train_sine", "train_toy")),
     ("ch08_gradient_agreement.train_sine", "--agreement", "--no-agreement", "--compare"),
     *((script, "--train-split train", "--train-split trainval", "--patience 3")
-      for script in ("ch03_prototypical.train", "ch04_relation_matching.train_matching",
+      for script in ("ch03_prototypical.train", SEMI, "ch04_relation_matching.train_matching",
                      "ch04_relation_matching.train_classifier", *IMAGES)),
+    *((SEMI, "--method soft or cluster or masked", "--method supervised", option)
+      for option in ("--unlabelled 3", "--distractors 3")),
 ]  # fmt: skip
 
 

@@ -53,11 +53,11 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
     return evaluation.evaluate(model, evaluation.Conditions(**asked), data)
 
 
-def predict(model, support, query, plot="", invert=False) -> list[dict]:
+def predict(model, support, query, plot="", invert=False, unlabelled="") -> list[dict]:
     """Name files after the classes of a support folder: see ``zoo.prediction.predict``."""
     from zoo import prediction
 
-    return prediction.predict(model, support, query, plot, invert)
+    return prediction.predict(model, support, query, plot, invert, unlabelled)
 
 
 def match(model, descriptions, query) -> list[dict]:

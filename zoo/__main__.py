@@ -88,6 +88,8 @@ def _parser() -> Parser:
     named = command(_predict, "name files after the classes of a support folder", model)
     named.add_argument("--support", required=True, help="folder with one folder per class")
     named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be named")
+    words = "folder of files without labels, for a semi-supervised model"
+    named.add_argument("--unlabelled", default="", metavar="FOLDER", help=words)
     named.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
     named.add_argument("--json", action="store_true", help="print JSON")
     named.add_argument("--plot", default="", help="draw queries and answers into this file")
@@ -148,9 +150,8 @@ def _evaluate(options) -> None:
 
 
 def _predict(options) -> None:
-    answers = zoo.predict(
-        options.name, options.support, options.query, options.plot, options.invert
-    )
+    names = ("support", "query", "plot", "invert", "unlabelled")
+    answers = zoo.predict(options.name, **{name: getattr(options, name) for name in names})
     _print_answers(options, answers)
 
 

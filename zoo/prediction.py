@@ -9,7 +9,7 @@ from chapters.engine import files
 from chapters.engine.configuration import suggest
 from chapters.experiments.images import is_ink
 from datasets.errors import tell
-from datasets.readers.folder import class_files
+from datasets.readers.folder import class_files, loose_files
 from zoo import loading
 from zoo.classifying import classify
 from zoo.errors import ZooError
@@ -24,6 +24,7 @@ def predict(
     query: Iterable[str | Path],
     plot: str | Path = "",
     invert: bool = False,
+    unlabelled: str | Path = "",
 ) -> list[dict]:
     """Name files after the classes of a support folder.
 
@@ -33,6 +34,7 @@ def predict(
         query: files to be named.
         plot: draw queries and answers into this file.
         invert: pictures are light on dark for a model that knows dark on light, or the reverse.
+        unlabelled: folder of files of these classes, and of others, for a semi-supervised model.
 
     Returns:
         For each file ``query``, ``name`` of the most probable class, and ``probabilities`` of all
@@ -55,6 +57,11 @@ def predict(
         )
     if invert and not loaded.kind.inverts:
         raise ZooError(f"--invert is for pictures; {loaded.name} takes {loaded.kind.takes}.")
+    if unlabelled and "unlabelled_x" not in loaded.learner.input_shapes():
+        raise ZooError(
+            f"{loaded.name} learns nothing from unlabelled files; leave --unlabelled away, or take "
+            "a semi-supervised model."
+        )
     classes = class_files(support, loaded.kind.files)
     if loaded.way and len(classes) > loaded.way:
         raise ZooError(
@@ -65,7 +72,10 @@ def predict(
     sizes = [len(group) for group in classes.values()]
     support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
     query_x = _read(loaded, query, invert)
-    probabilities = classify(loaded.learner, support_x, support_y, query_x)
+    others = {}
+    if unlabelled:
+        others["unlabelled_x"] = _read(loaded, loose_files(unlabelled, loaded.kind.files), invert)
+    probabilities = classify(loaded.learner, support_x, support_y, query_x, **others)
     names = list(classes)
     if plot:
         first = np.cumsum([0, *sizes[:-1]])  # of each class

@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, option
-from chapters.experiments.options import ONE_DEVICE, MetricOptions, ZeroShotOptions
+from chapters.engine.configuration import Model, Script, changed, option
+from chapters.experiments.options import (
+    CLASSES,
+    ITEMS,
+    ONE_DEVICE,
+    STEPS,
+    MetricOptions,
+    ZeroShotOptions,
+)
+
+# --- prototypical network -------------------------------------------------------------------------
 
 # Batch-norm regime -> column -> accuracy in %. Snell et al. (2017), table 1: trained 60-way with
 # the shot of the test.
@@ -62,6 +71,93 @@ TRAIN = {
     "background": {"train_split": "background", "steps": 8000, "halve_every": 1000},
 }
 
+# --- semi-supervised ------------------------------------------------------------------------------
+
+# Method -> number of distractor classes, as trained and tested -> accuracy in %: Ren et al. (2018),
+# table 1, Omniglot, 5-way 1-shot.
+PUBLISHED_SEMI = {
+    "supervised": {0: 94.62, 5: 94.62},
+    "semi-supervised inference": {0: 97.45, 5: 95.08},
+    "soft k-means": {0: 97.25, 5: 95.01},
+    "soft k-means + cluster": {0: 97.68, 5: 97.17},
+    "masked soft k-means": {0: 97.52, 5: 97.30},
+}
+REFINED = ("method", "soft", "cluster", "masked")  # trained with unlabelled items
+
+
+@dataclass(frozen=True)
+class SemiSupervisedConfig(MetricOptions):
+    """Options of ``chapters.ch03_prototypical.train_semi_supervised``."""
+
+    method: str = option(
+        "masked",
+        "what unlabelled items do: nothing in training; soft k-means; with a cluster for "
+        "distractors; with a learned mask",
+        choices=("supervised", "soft", "cluster", "masked"),
+    )
+    way: int = changed(MetricOptions, "way", 5)
+    query: int = changed(MetricOptions, "query", 1, "query items per class, labelled as the shot")
+    unlabelled: int = option(
+        5, "unlabelled items per class in training", minimum=1, maximum=ITEMS, only=REFINED
+    )
+    distractors: int = option(
+        5,
+        "classes beside those of a training task whose items are among the unlabelled",
+        minimum=0,
+        maximum=CLASSES,
+        only=REFINED,
+    )
+    test_unlabelled: int = option(5, "unlabelled items per class at test", minimum=1, maximum=ITEMS)
+    test_distractors: int = option(
+        5, "distractor classes of the second test; 0 leaves it out", minimum=0, maximum=CLASSES
+    )
+    labelled: float = option(
+        0.1, "share of each training class's items that have labels", minimum=0.0, maximum=1.0
+    )
+    label_split: int = option(0, "seed that chooses these items", minimum=0, maximum=2 * 10**9)
+    label_splits: int = option(
+        1, "networks to train, each on another choice of these items", minimum=1, maximum=100
+    )
+    refinements: int = option(1, "steps of k-means", minimum=1, maximum=STEPS)
+    steps: int = changed(MetricOptions, "steps", 20000)
+    steps_per_epoch: int = changed(MetricOptions, "steps_per_epoch", 1000)
+    # The authors halve at 6000, 8000, 12,000 and then every 2000 steps: as often, and as far.
+    halve_every: int = changed(MetricOptions, "halve_every", 3000)
+
+
+SEMI_SUPERVISED = {
+    # No network and no downloads: characters of random strokes, half of them distractors.
+    "quick": {
+        "data": "strokes",
+        "momentum": 0.9,  # a short run: averages over the last ten steps, not the last hundred
+        "steps": 600,
+        "halve_every": 250,
+        "steps_per_epoch": 200,
+        "validation_episodes": 40,
+        "columns": "5w1s",
+        "test_episodes": 200,
+    },
+    # The paper, with distractors; --distractors 0 is its other training.
+    "supervised": {"method": "supervised"},
+    "soft": {"method": "soft"},
+    "cluster": {"method": "cluster"},
+    "masked": {"method": "masked"},
+    # Signs of 5 to 9 pictures: 2 or 3 of them labelled.
+    "emoji": {
+        "data": "emoji",
+        "image_size": 32,
+        "rotations": False,
+        "labelled": 0.4,
+        "unlabelled": 3,
+        "test_unlabelled": 3,
+        "steps": 8000,
+        "halve_every": 1500,
+        "columns": "5w1s",
+    },
+}
+
+# --- zero-shot ------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class ZeroShotConfig(ZeroShotOptions):
@@ -88,17 +184,24 @@ ZERO_SHOT = {
     },
 }
 
+# --- scripts and models ---------------------------------------------------------------------------
+
 SCRIPTS = {
+    "train": Script(
+        "Prototypical network on Omniglot: classify characters never seen in training.",
+        TrainConfig,
+        TRAIN,
+    ),
+    "train_semi_supervised": Script(
+        "Semi-supervised prototypical network: unlabelled items refine the prototypes.",
+        SemiSupervisedConfig,
+        SEMI_SUPERVISED,
+    ),
     "train_zero_shot": Script(
         "Zero-shot prototypical network: name what nobody has shown, by its description.",
         ZeroShotConfig,
         ZERO_SHOT,
         without=ONE_DEVICE,
-    ),
-    "train": Script(
-        "Prototypical network on Omniglot: classify characters never seen in training.",
-        TrainConfig,
-        TRAIN,
     ),
 }
 
@@ -118,12 +221,26 @@ DESCRIBED = Model(
     read="chapters.experiments.zero_shot:read",
     describe="chapters.experiments.zero_shot:embed_words",
 )
+SEMI = Model(
+    script="train_semi_supervised",
+    build="chapters.ch03_prototypical.train_semi_supervised:build_learner",
+    items="image",
+    evaluate="chapters.ch03_prototypical.unlabelled_tests:evaluate",
+    read="chapters.experiments.images:read",
+)
 
 MODELS = {
-    "zero-shot-prototypical-emoji": DESCRIBED,
-    "zero-shot-prototypical-braille": DESCRIBED,
     "prototypical-omniglot-1shot": CHARACTERS,
     "prototypical-omniglot-5shot": CHARACTERS,
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
     "prototypical-omniglot-background": CHARACTERS,
+    "prototypical-emoji": CHARACTERS,
+    # A tenth of the training drawings has labels; all but the first saw distractors in training.
+    "semi-prototypical-omniglot-supervised": SEMI,
+    "semi-prototypical-omniglot-soft": SEMI,
+    "semi-prototypical-omniglot-cluster": SEMI,
+    "semi-prototypical-omniglot-masked": SEMI,
+    "semi-prototypical-emoji": SEMI,
+    "zero-shot-prototypical-emoji": DESCRIBED,
+    "zero-shot-prototypical-braille": DESCRIBED,
 }

@@ -19,7 +19,7 @@ from chapters.engine.layers import finite_items
 TOLERANCE = 1e-5  # largest accepted difference from Python
 
 
-def adapt_and_predict(learner, strict: bool = False) -> Callable:
+def adapt_and_predict(learner, strict: bool = False, full: bool = False) -> Callable:
     """The ``serve`` endpoint of a learner: a function of one task.
 
     It returns what ``learner.answer`` says, such as ``probabilities`` [query, way]. Labels that the
@@ -29,9 +29,10 @@ def adapt_and_predict(learner, strict: bool = False) -> Callable:
     Args:
         learner: ``FewShotLearner``.
         strict: fail with a sentence instead, for formats that can.
+        full: take the inputs that a task may lack as well.
     """
 
-    names = [spec.name for spec in learner.signature()]
+    names = [spec.name for spec in learner.signature(full)]
 
     def serve(*values, **named):
         given = {**dict(zip(names, values, strict=False)), **named}

@@ -97,12 +97,14 @@ class FewShotLearner(keras.Model):
         """
         return {"accuracy": accuracy(query_y, prediction)} if self.labelled else {}
 
-    def serving(self, strict: bool = False):
+    def serving(self, strict: bool = False, full: bool = False):
         """A function of one task for an exported file: ``export.adapt_and_predict``."""
-        return export.adapt_and_predict(self, strict)
+        return export.adapt_and_predict(self, strict, full)
 
     def export(self, filepath, **options):
         """Write a SavedModel with the signature ``serve``, one task without a task axis.
+
+        A learner with ``OPTIONAL`` inputs also has ``serve_full``, which takes all of them.
 
         Keras' own export asks for the call with a task axis and fixed inputs; this one adapts and
         predicts with any number of items, as ``chapters.engine.export.adapt_and_predict`` says.
@@ -126,13 +128,21 @@ class FewShotLearner(keras.Model):
                 f"Nobody knows the shape of an item of {free} yet; call the learner once, or begin "
                 "the encoder with keras.layers.Input."
             )
-        export.write(filepath, {"serve": (self.serving(strict=True), signature)})
+        endpoints = {"serve": (self.serving(strict=True), signature)}
+        if self.OPTIONAL:
+            full = self.serving(strict=True, full=True)
+            endpoints["serve_full"] = (full, self.signature(full=True))
+        export.write(filepath, endpoints)
 
-    def signature(self) -> list[tf.TensorSpec]:
-        """The inputs that a task must have, without the task axis and with any number of items."""
+    def signature(self, full: bool = False) -> list[tf.TensorSpec]:
+        """The inputs that a task must have, without the task axis and with any number of items.
+
+        Args:
+            full: those that a task may lack as well.
+        """
         specs = []
         for name, shape in self.input_shapes().items():
-            if name in self.OPTIONAL:
+            if name in self.OPTIONAL and not full:
                 continue
             items = None if shape is None else [None, *shape]
             specs.append(tf.TensorSpec(items, tf.float32, name))

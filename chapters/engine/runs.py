@@ -134,10 +134,10 @@ class RunFolder:
             {
                 "method": method,
                 "results": results,
-                **more,
                 "parameters": learner.count_params(),
                 "steps": loop.step,
                 "train_seconds": round(loop.seconds, 1),
+                **more,
             },
         )
 

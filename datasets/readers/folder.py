@@ -140,6 +140,19 @@ def class_files(path: str | Path, kind: str = "image") -> dict[str, list[Path]]:
     return found
 
 
+def loose_files(path: str | Path, kind: str = "image") -> list[Path]:
+    """Files of a folder without classes, in the order of names.
+
+    Raises:
+        DataError: no such folder, or no file of this kind in it.
+    """
+    folder = Path(path)
+    if not is_folder(folder):
+        found = "a file" if os.path.lexists(folder) else "missing"
+        raise DataError(f"{folder} is {found}; expected a folder of {kind}s.")
+    return _files(folder, kind, "folder")
+
+
 def read_image(
     path: str | Path, size: tuple[int, int] = (28, 28), channels: int = 1, invert: bool = False
 ) -> np.ndarray:
@@ -216,19 +229,19 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(visible, key=lambda entry: numeric_order(entry.name))
 
 
-def _files(folder: Path, kind: str) -> list[Path]:
-    """Files of a kind in a class folder; DataError says what else there is when there are none."""
+def _files(folder: Path, kind: str, called: str = "class folder") -> list[Path]:
+    """Files of a kind in a folder; DataError says what else there is when there are none."""
     entries = _entries(folder)
     wanted = [entry for entry in entries if entry.is_file() and _suffix(entry) in SUFFIXES[kind]]
     if not wanted:
         deeper = [entry for entry in entries if entry.is_dir()]
-        if deeper:
+        if deeper and called == "class folder":
             raise DataError(
                 f"The class folder {folder} holds folders ({deeper[0].name} ...) instead of "
                 f"{kind}s: give a folder whose folders are the classes, such as that one."
             )
         raise DataError(
-            f"The class folder {folder} holds no {kind} (ignored: "
+            f"The {called} {folder} holds no {kind} (ignored: "
             f"{_by_suffix(entries) or 'nothing'}); {_what_is_read(kind, entries)}."
         )
     others = [entry for entry in entries if entry not in set(wanted)]

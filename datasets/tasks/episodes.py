@@ -112,30 +112,61 @@ class EpisodeSampler:
         """Batch number ``index`` (int or scalar tensor) as an Episode."""
         seed = tf.random.fold_in(tf.constant([self.seed, 0]), tf.cast(index, tf.int32))
         class_seed, item_seed = tf.unstack(tf.random.split(seed))
-        turned = len(self._classes) * (4 if self.rotations else 1)
-        drawn = draws.distinct(_uniform([self.tasks, turned], class_seed), self.way)  # [task, way]
-        rotation, position = drawn // len(self._classes), drawn % len(self._classes)
-
-        # Positions beyond a class's own count get the lowest score and are never chosen.
-        exists = tf.range(self._most) < tf.gather(self._counts, position)[..., None]
+        drawn = self._draw_classes(class_seed, self.way)  # [task, way]
         per_class = self.shot + self.query
-        shape = [self.tasks, self.way, self._most]
-        # [task, way, shot + query]
-        chosen = draws.distinct(_uniform(shape, item_seed), per_class, exists)
-        chosen += tf.gather(self._first, position)[..., None]
-        x = tf.gather(self._items, chosen)  # [task, way, shot + query, height, width, channel]
-        if self.rotations:
-            x = rotate(x, rotation)
-        x = to_float(x)
+        chosen = self._draw_items(item_seed, drawn, per_class)  # [task, way, shot + query]
+        x = self._look_up(drawn, chosen)  # [task, way, shot + query, height, width, channel]
 
-        labels = tf.tile(tf.range(self.way)[None, :, None], [self.tasks, 1, per_class])
+        y = self._labels(self.way, per_class)  # [task, way, shot + query]
         return Episode(
-            support_x=_merge_way(x[:, :, : self.shot]),
-            support_y=_merge_way(labels[:, :, : self.shot]),
-            query_x=_merge_way(x[:, :, self.shot :]),
-            query_y=_merge_way(labels[:, :, self.shot :]),
-            class_ids=tf.gather(self._classes, position) + rotation * self._class_count,
+            support_x=merge_way(x[:, :, : self.shot]),
+            support_y=merge_way(y[:, :, : self.shot]),
+            query_x=merge_way(x[:, :, self.shot :]),
+            query_y=merge_way(y[:, :, self.shot :]),
+            class_ids=self._class_ids(drawn),
         )
+
+    def _draw_classes(self, seed, count: int):
+        """Distinct classes, turned ones counted: [task, count]."""
+        turned = len(self._classes) * (4 if self.rotations else 1)
+        return draws.distinct(_uniform([self.tasks, turned], seed), count)
+
+    def _draw_items(self, seed, drawn, count: int, allowed=None):
+        """Distinct items of each drawn class, by their place in it: [task, class, count].
+
+        Args:
+            seed: int32 [2].
+            drawn: classes [task, class].
+            count: Python integer.
+            allowed: bool [task, class, place]; all items of a class when None.
+        """
+        if allowed is None:
+            allowed = self._exists(drawn)
+        return draws.distinct(_uniform([*drawn.shape, self._most], seed), count, allowed)
+
+    def _exists(self, drawn):
+        """Places below a class's own count; the others are never drawn: [task, class, place]."""
+        return tf.range(self._most) < tf.gather(self._counts, self._position(drawn))[..., None]
+
+    def _look_up(self, drawn, chosen):
+        """Images as a network sees them: [task, class, item, height, width, channel]."""
+        chosen += tf.gather(self._first, self._position(drawn))[..., None]
+        x = tf.gather(self._items, chosen)
+        if self.rotations:
+            x = rotate(x, drawn // len(self._classes))
+        return to_float(x)
+
+    def _labels(self, classes: int, count: int):
+        """Numbers of the classes of a task: [task, class, count]."""
+        return tf.tile(tf.range(classes)[None, :, None], [self.tasks, 1, count])
+
+    def _position(self, drawn):
+        """Which class of the split, whatever its rotation."""
+        return drawn % len(self._classes)
+
+    def _class_ids(self, drawn):
+        rotation = drawn // len(self._classes)
+        return tf.gather(self._classes, self._position(drawn)) + rotation * self._class_count
 
 
 def episodes(
@@ -173,6 +204,6 @@ def rotate(x, rotation):
     return x
 
 
-def _merge_way(x):
+def merge_way(x):
     """[task, way, item, ...] -> [task, way * item, ...]"""
     return tf.reshape(x, [x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])

@@ -14,6 +14,7 @@ import tensorflow as tf
 import zoo
 from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.ch03_prototypical.models import PrototypicalNetwork
+from chapters.ch03_prototypical.semi_supervised import SemiSupervisedPrototypicalNetwork
 from chapters.ch04_relation_matching.classifier import CosineClassifier
 from chapters.ch04_relation_matching.context import FullContext
 from chapters.ch04_relation_matching.matching import MatchingNetwork
@@ -44,6 +45,7 @@ def encoder():
 
 COMPARING = {  # any number of classes
     "prototypical": lambda: PrototypicalNetwork(encoder()),
+    "semi-supervised": lambda: SemiSupervisedPrototypicalNetwork(encoder()),
     "matching": lambda: MatchingNetwork(encoder(), "learned"),
     "matching in context": lambda: MatchingNetwork(encoder(), "learned", FullContext(8, 3)),
     "classifier": lambda: CosineClassifier(encoder()),
@@ -99,6 +101,7 @@ def softmax(learner, given):
     ("name", "format"),
     [
         ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
+        ("semi-supervised", "onnx"), ("semi-supervised", "litert"),
         ("maml", "savedmodel"), ("maml", "onnx"), ("maml", "litert"),
         ("matching", "onnx"), ("matching", "litert"), ("matching in context", "savedmodel"),
         ("matching in context", "onnx"), ("matching in context", "litert"),
@@ -124,6 +127,20 @@ def test_a_file_adapts_by_itself_to_any_numbers(name, format, tmp_path):
         assert found.shape == (len(given["query_x"]), loaded.way or way)
         assert not found[:, way:].any()  # classes that the support set does not have
         assert np.ptp(expected[0]) > 1e-3  # it has an opinion
+
+
+def test_a_saved_model_has_an_entrance_for_what_a_task_may_lack(tmp_path):
+    loaded = small("semi-supervised")
+    made = exporting.write_checked(loaded, "savedmodel", tmp_path / "model")
+    given = task(loaded.item_shape, 3, 2, 4)
+    more = {**given, "unlabelled_x": task(loaded.item_shape, 3, 3, 1, seed=1)["support_x"]}
+    asked = {"serve/0": given, "serve_full/0": more}
+    answers = verifying.run_alone("savedmodel", made.path, asked)
+    for call, inputs in asked.items():
+        expected = softmax(loaded.learner, inputs)
+        np.testing.assert_allclose(answers[f"{call}/probabilities"], expected, atol=2e-5)
+    plain, refined = (answers[f"{call}/probabilities"] for call in asked)
+    assert np.abs(plain - refined).max() > 1e-3
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])

@@ -227,6 +227,58 @@ def test_pictures_of_the_other_polarity_are_told_and_turned(recwarn):
     assert len(recwarn.list) == 1
 
 
+@pytest.fixture
+def semi_supervised():
+    """A model that takes unlabelled pictures, not trained."""
+    from chapters.ch03_prototypical import train_semi_supervised
+    from chapters.ch03_prototypical.presets import SCRIPTS
+    from chapters.engine import configuration
+    from chapters.experiments import images
+    from zoo.loaded import Loaded
+
+    config = configuration.parse(SCRIPTS["train_semi_supervised"], ["--data", "strokes"])
+    learner = train_semi_supervised.build_learner(config)
+    kind, shape = kinds.find("image"), learner.item_shape
+    return Loaded("semi", learner, kind, config, {}, None, shape, lambda p: images.read(p, config))
+
+
+def test_unlabelled_files_have_a_say_in_the_answers(shapes, semi_supervised, tmp_path):
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for number, name in enumerate(SHAPES):
+        stroke(name, shift=0.1).save(loose / f"{number}.png")
+    plain = zoo.predict(semi_supervised, shapes, queries(shapes))
+    refined = zoo.predict(semi_supervised, shapes, queries(shapes), unlabelled=loose)
+    assert plain != refined
+    read = semi_supervised.read
+    task = {
+        "support_x": read([p for name in SHAPES for p in sorted((shapes / name).glob("*.*"))
+                           if p.suffix in (".png", ".jpg")]),
+        "unlabelled_x": read(sorted(loose.iterdir())),
+        "query_x": read(queries(shapes)),
+    }  # fmt: skip
+    labels = np.array([[0, 0, 0, 1, 2]], np.int32)
+    inputs = {name: x[None] for name, x in task.items()} | {"support_y": labels}
+    expected = np.exp(semi_supervised.learner(inputs)[0].numpy())
+    expected = expected / expected.sum(axis=1, keepdims=True)
+    for answer, row in zip(refined, expected, strict=True):
+        found = [answer["probabilities"][name] for name in SHAPES]
+        np.testing.assert_allclose(found, row, atol=1e-3)
+
+
+def test_an_empty_folder_of_unlabelled_files_is_one_sentence(shapes, semi_supervised, tmp_path):
+    (tmp_path / "loose").mkdir()
+    with pytest.raises(DataError, match="loose holds no image .ignored: nothing.; images end in"):
+        zoo.predict(semi_supervised, shapes, queries(shapes), unlabelled=tmp_path / "loose")
+    with pytest.raises(DataError, match="nowhere is missing; expected a folder of images"):
+        zoo.predict(semi_supervised, shapes, queries(shapes), unlabelled=tmp_path / "nowhere")
+
+
+def test_models_that_take_no_unlabelled_files_say_so(shapes, prototypical):
+    with pytest.raises(ZooError, match="learns nothing from unlabelled files; leave --unlabelled"):
+        zoo.predict(prototypical, shapes, queries(shapes), unlabelled=shapes / "ring")
+
+
 def test_a_folder_of_queries_says_how_to_ask_for_its_files(tmp_path):
     with pytest.raises(ZooError, match=r"is a folder; ask for all its files: --query .*\*"):
         prediction.predict(reader(), tmp_path, [tmp_path])

@@ -87,10 +87,13 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
 def endpoints(loaded: Loaded, strict: bool = False) -> dict[str, Endpoint]:
     """``serve``, which adapts and predicts, and ``embed`` where there is an embedding.
 
-    With ``strict`` wrong labels end in an error, otherwise in NaN.
+    ``serve_full`` is ``serve`` with the inputs that a task may lack, where there are any. With
+    ``strict`` wrong labels end in an error, otherwise in NaN.
     """
     learner = loaded.learner
     points = {"serve": Endpoint(learner.serving(strict), learner.signature())}
+    if getattr(learner, "OPTIONAL", ()):
+        points["serve_full"] = Endpoint(learner.serving(strict, True), learner.signature(True))
     if hasattr(learner, "embed"):
         x = tf.TensorSpec([None, *loaded.item_shape], name="x")
         points["embed"] = Endpoint(learner.embed, [x])

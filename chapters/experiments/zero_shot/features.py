@@ -12,7 +12,6 @@ from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
 from chapters.experiments.options import ZeroShotOptions
 from chapters.experiments.zero_shot.tasks import INK, Split
-from datasets.tasks.augmentation import move_and_zoom
 from datasets.tasks.minibatches import Minibatches
 
 BATCH = 128  # pictures
@@ -29,16 +28,15 @@ def learn(encoder, drawn: Split, config: ZeroShotOptions, run: RunFolder) -> flo
     """
     if not config.feature_steps:
         return 0.0
-    batches = Minibatches(drawn.data, "train", BATCH, config.seed)
+    ground = (0.0 if config.data in INK else 1.0) if config.augment else None
+    batches = Minibatches(drawn.data, "train", BATCH, config.seed, ground=ground)
     classifier = keras.Sequential([encoder, keras.layers.Dense(batches.classes)])
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.feature_steps)
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(classifier.trainable_variables)
-    ground = 0.0 if config.data in INK else 1.0
 
-    def feature_step(batch, seed):
+    def feature_step(batch, seed=None):
         x, y = batch
-        x = move_and_zoom(x, seed, ground) if config.augment else x
         with tf.GradientTape() as tape:
             logits = classifier(x, training=True)  # [item, class]
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)  # [item]

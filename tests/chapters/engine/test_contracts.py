@@ -22,6 +22,7 @@ from datasets.tasks import draws
 from datasets.tasks.episodes import EpisodeSampler
 from datasets.tasks.hyperplanes import HyperplaneTasks
 from datasets.tasks.sinusoid import SineTasks
+from datasets.tasks.unlabelled import UnlabelledSampler
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ def train(folder, train_step, batches, model, rate=0.1, resume=False, xla=False,
 SAMPLERS = {
     "episodes": lambda seed: EpisodeSampler(
         datasets.load("strokes", size=8), "train", 3, 1, 2, tasks=2, seed=seed
+    ),
+    "unlabelled": lambda seed: UnlabelledSampler(
+        datasets.load("strokes", size=8), "train", 3, 1, 1, 4, 2, labelled=0.1, tasks=2, seed=seed
     ),
     "curves": lambda seed: SineTasks(3, 4, 2, seed),
     "points": lambda seed: HyperplaneTasks(3, 4, 2, seed),
@@ -187,6 +191,18 @@ def test_what_may_be_missing_is_no_input_of_an_exported_file(tmp_path):
     task["support_y"] = tf.cast(task["support_y"], tf.int32)
     found = serve(**task)["probabilities"]
     np.testing.assert_allclose(found, tf.nn.softmax(learner(TASK))[0], atol=1e-6)
+
+
+def test_an_exported_file_has_a_second_entrance_for_what_may_be_missing(tmp_path):
+    learner = NearestMean()
+    learner.export(tmp_path / "model")
+    serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_full"]
+    full = {**TASK, "unlabelled_x": np.array([[[1.0, 0.0]] * 3], np.float32)}
+    task = {name: tf.constant(np.asarray(x)[0]) for name, x in full.items()}
+    task["support_y"] = tf.cast(task["support_y"], tf.int32)
+    found = serve(**task)["probabilities"]
+    np.testing.assert_allclose(found, tf.nn.softmax(learner(full))[0], atol=1e-6)
+    assert float(tf.reduce_max(tf.abs(found - tf.nn.softmax(learner(TASK))[0]))) > 0.1
 
 
 # --- classes known by attributes, no support set --------------------------------------------------
