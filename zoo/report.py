@@ -1,8 +1,8 @@
-"""Tables in the READMEs, generated between markers from ``results.csv`` and from the cards.
+"""Tables in the pages, generated between markers from ``results.csv`` and from the cards.
 
 A table stands between ``<!-- results NAME ... -->`` and ``<!-- end -->``; the names select rows.
 ``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo. A test fails when a
-README differs from what this module writes.
+page differs from what this module writes.
 """
 
 import re
@@ -18,10 +18,8 @@ MODELS = re.compile(r"(<!-- (models|pictures) -->\n).*?(<!-- end -->)", re.DOTAL
 
 
 def readmes() -> list[Path]:
-    """Every README of the project that holds a generated table."""
-    found = [
-        path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}README.md"))
-    ]
+    """Every page of the project that holds a generated table."""
+    found = [path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}*.md"))]
     return [
         path for path in found for text in [path.read_text(encoding="utf-8")]
         if BLOCK.search(text) or MODELS.search(text)
@@ -29,7 +27,7 @@ def readmes() -> list[Path]:
 
 
 def compare() -> list[tuple[Path, str, str]]:
-    """Path, text and current text of every README that holds a generated table."""
+    """Path, text and current text of every page that holds a generated table."""
     rows = results.read()
     texts = {path: path.read_text(encoding="utf-8") for path in readmes()}
     return [(path, text, generate(text, rows)) for path, text in texts.items()]
