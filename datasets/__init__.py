@@ -16,6 +16,8 @@ LOADERS = {
     "synth_sounds": "datasets.standins.synth_sounds",
     "emoji": "datasets.sets.emoji",
     "painted_signs": "datasets.standins.painted_signs",
+    "digits": "datasets.sets.digits",
+    "braille": "datasets.sets.braille",
 }
 
 

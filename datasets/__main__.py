@@ -11,6 +11,10 @@ from datasets import console, home
 from datasets.errors import DataError
 from datasets.sets import sources
 
+# Sets without files of their own: the set that they are a part of, or the package they come with.
+PARTS = {"braille": "omniglot"}
+INSTALLED = {"digits": "scikit-learn"}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one sentence on stderr."""
@@ -59,13 +63,17 @@ def _parser() -> argparse.ArgumentParser:
 def list_sets(options: argparse.Namespace) -> None:
     """One line per set."""
     for name in datasets.LOADERS:
-        state, where = _real(name, options.root) if name in sources.SOURCES else _generated(name)
+        state, where = _state(name, options.root)
         print(f"{name:<14}{state:<11}{where}")
 
 
 def get_set(options: argparse.Namespace) -> None:
     """Fetch a published set or write a stand-in, and say where it is."""
     name = datasets.known(options.name)
+    name = PARTS.get(name, name)
+    if name in INSTALLED:
+        print(f"{name} come with {INSTALLED[name]}; there is nothing to get.")
+        return
     if name in sources.SOURCES and options.root:
         folder = sources.fetch(name, options.root, options.offline)
     elif name in sources.SOURCES:
@@ -83,12 +91,25 @@ def get_set(options: argparse.Namespace) -> None:
 def verify_set(options: argparse.Namespace) -> None:
     """Say that the contents of a published set are as published, or fail."""
     name = datasets.known(options.name)
+    name = PARTS.get(name, name)
+    if name in INSTALLED:
+        raise DataError(f"{name} come with {INSTALLED[name]}, so there is nothing to verify.")
     if name not in sources.SOURCES:
         raise DataError(
             f"{name} is generated, so nothing is published to compare it with; the sets with a "
             f"digest are {', '.join(sources.SOURCES)}."
         )
     print(f"{name} in {sources.verify(name, options.root)} holds exactly the expected files")
+
+
+def _state(name: str, root: str | None) -> tuple[str, str]:
+    """A word on a set, and where it is or comes from."""
+    if name in INSTALLED:
+        return "present", f"comes with {INSTALLED[name]}"
+    if name in PARTS:
+        state, where = _real(PARTS[name], root)
+        return state, f"part of {PARTS[name]}: {where}"
+    return _real(name, root) if name in sources.SOURCES else _generated(name)
 
 
 def _real(name: str, root: str | None) -> tuple[str, str]:

@@ -1,14 +1,15 @@
 """Tables in the pages, generated between markers from ``results.csv`` and from the cards.
 
 A table stands between ``<!-- results NAME ... -->`` and ``<!-- end -->``; the names select rows.
-``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo. A test fails when a
+``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo,
+``<!-- comparison DATA -->`` metric learners beside each other. A test fails when a
 page differs from what this module writes.
 """
 
 import re
 from pathlib import Path
 
-from zoo import catalogue
+from zoo import catalogue, comparison
 from zoo.records import cards, results, store
 from zoo.records.wording import cell, column, protocol, published
 
@@ -22,7 +23,7 @@ def readmes() -> list[Path]:
     found = [path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}*.md"))]
     return [
         path for path in found for text in [path.read_text(encoding="utf-8")]
-        if BLOCK.search(text) or MODELS.search(text)
+        if any(block.search(text) for block in (BLOCK, MODELS, comparison.BLOCK))
     ]  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def generate(text: str, rows: list[dict[str, str]]) -> str:
     def overview(match: re.Match) -> str:
         return f"{match[1]}{ {'models': models, 'pictures': pictures}[match[2]]() }\n{match[3]}"
 
-    return MODELS.sub(overview, BLOCK.sub(block, text))
+    return comparison.generate(MODELS.sub(overview, BLOCK.sub(block, text)), rows)
 
 
 def models() -> str:

@@ -89,6 +89,15 @@ def test_stand_ins_that_were_written_are_found(capsys, cache):
     assert lines(capsys)["strokes"] == expected
 
 
+def test_sets_without_files_of_their_own_say_where_they_come_from(capsys):
+    listed = lines(capsys)
+    assert listed["digits"] == "present    comes with scikit-learn"
+    assert listed["braille"].startswith("missing    part of omniglot: `python -m datasets get")
+    assert command.main(["get", "digits"]) == 0
+    assert capsys.readouterr().out == "digits come with scikit-learn; there is nothing to get.\n"
+    assert "so there is nothing to verify" in fails(capsys, "verify", "digits")
+
+
 def test_listing_is_quick_because_it_imports_little():
     """Neither TensorFlow nor anything else that takes long; by name, since seconds vary."""
     heavy = (

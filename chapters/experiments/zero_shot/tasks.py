@@ -12,14 +12,14 @@ from chapters.experiments.options import ZeroShotOptions, numbers
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.readers.folder import read_image
-from datasets.sets import braille, digits, emoji
+from datasets.sets import braille, emoji
 from datasets.splits import random_split
 from datasets.tasks.augmentation import Augmented
 from datasets.tasks.descriptions import DescribedSampler, Descriptions
 from datasets.tasks.episodes import to_float
 
-FEW = {"digits": digits.load, "braille": braille.load}  # sets of few classes, split several times
-INK = (*FEW,)
+FEW = ("digits", "braille")  # sets of few classes, which are split several times
+INK = FEW
 VALIDATION_WAY = 20
 
 
@@ -38,9 +38,9 @@ def load(config: ZeroShotOptions) -> Dataset:
         DataError: it cannot be found or fetched.
     """
     options = {"root": config.data_root or None, "offline": config.offline}
-    if config.data in FEW:
-        return FEW[config.data](size=config.image_size, **options)
-    return datasets.load(config.data, size=config.image_size, black=config.black, **options)
+    if config.data not in FEW:
+        options["black"] = config.black
+    return datasets.load(config.data, size=config.image_size, **options)
 
 
 def splits(config: ZeroShotOptions) -> int:
