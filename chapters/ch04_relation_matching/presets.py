@@ -98,8 +98,8 @@ RELATION = {
     # night: fewer of four tasks, and a rate that falls to zero at their end.
     "paper_5way_1shot": {**LONG, **FOUR_TASKS, "query": 19, "steps": 10000},
     "paper_5way_5shot": {**LONG, **FOUR_TASKS, "shot": 5, "query": 15, "steps": 10000},
-    # With cross-entropy, which the paper does not have: as good as squared error in 1-shot tests on
-    # validation classes and two points better in 5-shot ones. Numbers of queries are the paper's.
+    # With cross-entropy, which the paper does not have: as good as squared error in 5-way tests on
+    # validation classes and up to a point better in 20-way ones. Numbers of queries: the paper's.
     "paper_20way_1shot": {**LONG, **CLASSES_COMPETE, "query": 10, "steps": 20000},
     "paper_20way_5shot": {**LONG, **CLASSES_COMPETE, "shot": 5, "query": 5, "steps": 20000},
     # Signs in colour, of which there are five to nine drawings.

@@ -18,17 +18,24 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.layers import BatchNormalization, embed_tasks, item_shape_of
 from chapters.engine.learner import FewShotLearner
 
-# The authors' first weights: N(0, 2 / (3 * 3 * channels out)) and, in dense layers, N(0, 0.01^2).
-CONVOLUTION = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-DENSE = keras.initializers.RandomNormal(stddev=0.01)
 SMALLEST_MAP = 4  # pixels along a side that two poolings leave something of
+
+
+def convolution_weights():
+    """The authors' first weights, N(0, 2 / (3 * 3 * channels out)); each layer has its own."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def dense_weights():
+    """The authors' first weights of dense layers, N(0, 0.01^2); each layer has its own."""
+    return keras.initializers.RandomNormal(stddev=0.01)
 
 
 def convolution_block(out_channels, momentum, padding="same", pool=True) -> list:
     """Convolution 3x3, batch normalisation, ReLU, and max-pooling 2x2 where it is asked for."""
     # The convolution has no bias: batch normalisation would subtract it again.
     convolution = layers.Conv2D(
-        out_channels, 3, padding=padding, use_bias=False, kernel_initializer=CONVOLUTION
+        out_channels, 3, padding=padding, use_bias=False, kernel_initializer=convolution_weights()
     )
     block = [convolution, BatchNormalization(momentum=momentum), layers.ReLU()]
     return [*block, layers.MaxPooling2D(2)] if pool else block
@@ -96,8 +103,10 @@ def relation_function(
             *convolution_block(r_dim, momentum),
             layers.Flatten(),
             # A bias of one: all hidden units are alive at first, though their weights are small.
-            layers.Dense(hidden, "relu", kernel_initializer=DENSE, bias_initializer="ones"),
-            layers.Dense(1, kernel_initializer=DENSE),
+            layers.Dense(
+                hidden, "relu", kernel_initializer=dense_weights(), bias_initializer="ones"
+            ),
+            layers.Dense(1, kernel_initializer=dense_weights()),
         ],
         name="rest",
     )

@@ -309,6 +309,19 @@ def test_first_weights_are_the_authors():
     np.testing.assert_array_equal(last.bias, 0.0)  # a score of one half
 
 
+def test_layers_of_one_shape_begin_with_weights_of_their_own_and_a_seed_repeats_them():
+    def kernels():
+        keras.utils.set_random_seed(3)
+        embedding = relation.embedding_function((28, 28, 1), 8, 8)
+        return [v.numpy() for v in embedding.trainable_variables if v.name == "kernel"]
+
+    first, again = kernels(), kernels()
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in itertools.combinations(first[1:], 2):
+        assert np.abs(one - other).max() > 0.01
+
+
 def test_unknown_shots_are_refused():
     with pytest.raises(ValueError, match="sum, mean"):
         relation.RelationNetwork(None, None, "product")
@@ -348,7 +361,7 @@ def test_training_starts_at_once(objective):
         return accuracy(labels, logits)[0]
 
     found = [float(step(tf.constant(seed))) for seed in range(60)]
-    assert np.mean(found[-15:]) > 0.9
+    assert np.mean(found[-15:]) > 0.8  # one in three at first
 
 
 # Errata of chapter 4 (the numbers are those of the table in the chapter's README); the others are
