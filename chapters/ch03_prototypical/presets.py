@@ -81,6 +81,12 @@ class GaussianConfig(MetricOptions):
     damaged_queries: float = option(
         0.0, "share of the queries that lose their detail in training", minimum=0.0, maximum=1.0
     )
+    shrink: int = option(
+        4,
+        "how many times smaller a damaged image is made before it is stretched back",
+        minimum=2,
+        maximum=512,
+    )
 
 
 # Examples of which three quarters are damaged, and whole queries: whom to trust can be learned.

@@ -33,27 +33,32 @@ def samplers(data, config) -> dict:
     return {column: images.test_sampler(data, config, column, TASKS_AT_ONCE) for column in chosen}
 
 
-def accuracies(learner, sampler, episodes: int) -> dict[tuple[str, float], np.ndarray]:
+def accuracies(learner, sampler, episodes: int, shrink: int) -> dict[tuple[str, float], np.ndarray]:
     """(what is hit, share) -> accuracy of each episode [episode], with stored averages.
 
     Args:
         learner: GaussianPrototypicalNetwork.
         sampler: an ``EpisodeSampler``; its seed decides what is hit too.
         episodes: at least this many; rounded up to whole batches.
+        shrink: how much detail is lost, see ``damage``.
     """
+
+    def broken(x):
+        return damage(x, shrink)
 
     def one(index):
         task, luck = sampler.episode(index), fortunes(sampler, index)
-        whole, broken = (
-            [embed_tasks(learner.encoder, change(x), False) for x in (task.support_x, task.query_x)]
-            for change in (tf.identity, damage)
+        pictures = task.support_x, task.query_x
+        whole_z, broken_z = (
+            [embed_tasks(learner.encoder, change(x), False) for x in pictures]
+            for change in (tf.identity, broken)
         )
         found = []
         for what, rate in CONDITIONS:
             rates = rate, rate if what == "all" else 0.0
             support_z, query_z = (
                 tf.where((number < limit)[..., None], b, w)
-                for number, limit, b, w in zip(luck, rates, broken, whole, strict=True)
+                for number, limit, b, w in zip(luck, rates, broken_z, whole_z, strict=True)
             )
             logits = learner.classify(support_z, task.support_y, query_z)  # [task, query, way]
             found.append(accuracy(task.query_y, logits))

@@ -39,7 +39,9 @@ def train(config) -> None:
     dataset, config = images.load(config)
     episodes, validation, tests = metric.samplers(dataset, config)
     shares = config.damaged_support, config.damaged_queries
-    episodes, validation = (Damaged(tasks, *shares) for tasks in (episodes, validation))
+    episodes, validation = (
+        Damaged(tasks, *shares, config.shrink) for tasks in (episodes, validation)
+    )
     run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
     print(f"Device: {device}. Run folder: {run.path}.", images.describe(dataset, config), sep="\n")
     print("Damaged: {:.0%} of the examples, {:.0%} of the queries.".format(*shares))
@@ -68,7 +70,7 @@ def train(config) -> None:
     results = metric.test(name, learner, build_learner(config), tests, dataset, config)
     partly = robustness.samplers(dataset, config)
     found = {
-        column: robustness.accuracies(learner, sampler, config.test_episodes)
+        column: robustness.accuracies(learner, sampler, config.test_episodes, config.shrink)
         for column, sampler in partly.items()
     }
     print(robustness.table(name, found))
@@ -79,7 +81,8 @@ def train(config) -> None:
     metric.draw(run, history, learner, validation, dataset, config)
     run.figure("damaged", gaussian_plots.against_share({name: found}))
     if not config.plain:
-        crowd = Damaged(images.test_sampler(dataset, config, next(iter(partly))), SHOWN)
+        crowd = images.test_sampler(dataset, config, next(iter(partly)))
+        crowd = Damaged(crowd, SHOWN, shrink=config.shrink)
         names = images.class_names(dataset, config, crowd.episode(0))
         run.figure("confidence", gaussian_plots.confidence(learner, crowd, names))
     print(f"Weights, metrics and pictures are in {run.path}.")
