@@ -1,6 +1,7 @@
 """Pictures of Gaussian prototypical networks: whom they trust, and what that is worth."""
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import PercentFormatter
 from sklearn.decomposition import PCA
@@ -51,7 +52,8 @@ def _regions(axis, learner, task, hit, names) -> None:
         axis.scatter(*stars[k], s=220, marker="*", color=colour, edgecolor="k", zorder=3,
                      label=label(name))  # fmt: skip
     share = pca.explained_variance_ratio_.sum()
-    axis.set(xlabel="component 1", ylabel="component 2", aspect="equal")
+    axis.set(xlabel="component 1", ylabel="component 2")
+    axis.set_aspect("equal", adjustable="datalim")
     axis.autoscale_view()
     axis.set_title(
         "Examples with their regions (dashed: damaged)\nand prototypes (stars); the two components "
@@ -65,9 +67,11 @@ def _region(centre, precision, pca, colour, damaged: bool) -> Ellipse:
     lengths, axes = np.linalg.eigh(plane / precision @ plane.T)
     width, height = 2 * np.sqrt(lengths)
     angle = np.degrees(np.arctan2(axes[1, 0], axes[0, 0]))
-    look = {"fill": not damaged, "linestyle": "--" if damaged else "-", "alpha": 0.9}
-    face = (*plt.matplotlib.colors.to_rgb(colour), 0.15)
-    return Ellipse(centre, width, height, angle=angle, facecolor=face, edgecolor=colour, **look)
+    face = "none" if damaged else to_rgba(colour, 0.25)
+    line = "--" if damaged else "-"
+    return Ellipse(
+        centre, width, height, angle=angle, facecolor=face, edgecolor=colour, linestyle=line
+    )
 
 
 def _radii(axis, learner, tasks) -> None:
@@ -81,9 +85,10 @@ def _radii(axis, learner, tasks) -> None:
     edges = np.histogram_bin_edges(radii, 25)
     axis.hist(radii[~hits], edges, color="0.75", label="whole")
     axis.hist(radii[hits], edges, color="0.1", histtype="step", linestyle="--", label="damaged")
-    axis.set(xlabel="radius of the region, 1/√s", ylabel="examples")
-    means = " and ".join(f"{radii[one].mean():.3g}" for one in (~hits, hits) if one.any())
-    axis.set_title(f"Examples of {EPISODES} episodes;\nmean radii {means}")
+    axis.set(xlabel="radius of the region, 1/√s", ylabel=f"examples of {EPISODES} episodes")
+    axis.set_title(
+        f"Mean radius: {radii[~hits].mean():.3g} whole,\n{radii[hits].mean():.3g} damaged"
+    )
 
 
 def against_share(found: dict):

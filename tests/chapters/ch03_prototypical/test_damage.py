@@ -64,9 +64,7 @@ def test_a_share_of_zero_changes_no_bit():
 def test_a_share_of_one_damages_every_picture():
     whole, tasks = sampler().episode(4), Damaged(sampler(), 1.0, 1.0)
     for name in ("support_x", "query_x"):
-        np.testing.assert_array_equal(
-            getattr(tasks.episode(4), name), damage(getattr(whole, name))
-        )
+        np.testing.assert_array_equal(getattr(tasks.episode(4), name), damage(getattr(whole, name)))
     assert all(tf.reduce_all(hit) for hit in tasks.hit(4))
 
 
