@@ -147,6 +147,8 @@ USELESS = [
     ("ch08_gradient_agreement.train_sine", "--agreement", "--no-agreement", "--compare"),
     *((script, "--train-split train", "--train-split trainval", "--patience 3")
       for script in ("ch03_prototypical.train", *IMAGES)),
+    ("ch03_prototypical.train_gaussian", "--no-plain", "--plain",
+     "--inverse-transform-type other"),
 ]  # fmt: skip
 
 

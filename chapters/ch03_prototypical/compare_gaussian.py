@@ -21,7 +21,7 @@ from chapters.engine.evaluation import interval95
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 
-DIFFERENCE = f"{NAMES[False]} minus {NAMES[True]}"
+DIFFERENCE = "Gaussian minus plain"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -84,7 +84,7 @@ def table(pairs: dict) -> str:
     seeds = len(next(iter(next(iter(pairs[DIFFERENCE].values())).values())))
     over = f"{seeds} seeds (Student's t)" if seeds > 1 else "episodes"
     lines = [f"\nAccuracy in % by share of damaged images, 95 % interval over {over}:"]
-    short = dict(zip(pairs, ("plain", "Gaussian", "Gaussian minus plain"), strict=True))
+    short = dict(zip(pairs, ("plain", "Gaussian", DIFFERENCE), strict=True))
     for column in pairs[DIFFERENCE]:
         for what in HIT:
             title = f"{column.way}-way {column.shot}-shot, {HIT[what]}"
@@ -121,7 +121,8 @@ def rows_of(name: str, by_column: dict, tested: dict, data, config) -> list[dict
             result = robustness.result(f"{name}{hit}", column, tested[column], data, config)
             means = values.mean(axis=1, dtype=np.float64)  # [seed]
             figures = {"mean": float(means.mean()), "interval": interval(values)}
-            row = result._replace(**figures, runs=config.seeds).row()
+            runs = config.seeds if config.seeds > 1 else None
+            row = result._replace(**figures, runs=runs).row()
             rows.append({**row, "values": means.tolist()})
     return rows
 

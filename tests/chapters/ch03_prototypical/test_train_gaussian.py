@@ -148,7 +148,7 @@ def test_the_comparison_is_in_pairs_over_episodes_and_seeds(compared):
     }
     for what, share in robustness.CONDITIONS:
         words = f", {share:.0%} of {robustness.HIT[what]}" if share else ""
-        row = rows[f"{NAME} minus {PLAIN}{words}", 2]
+        row = rows[f"{compare_gaussian.DIFFERENCE}{words}", 2]
         means = [
             float(np.mean(found["gaussian", s][what, share] - found["plain", s][what, share]))
             for s in (0, 1)
@@ -156,7 +156,7 @@ def test_the_comparison_is_in_pairs_over_episodes_and_seeds(compared):
         assert row["runs"] == 2 and row["values"] == pytest.approx(means, abs=1e-6)
         assert row["mean"] == pytest.approx(np.mean(means), abs=1e-6)
         assert row["interval"] == pytest.approx(interval95_of_runs(means), abs=1e-6)
-    assert metrics_of(compared)["method"] == f"{NAME} minus {PLAIN}"
+    assert metrics_of(compared)["method"] == compare_gaussian.DIFFERENCE
     assert (compared / "compared.png").exists()
 
 
@@ -208,11 +208,6 @@ def test_presets_of_the_comparison_are_those_of_the_training():
         (train_gaussian, ["--damaged-support", "1.5"], "--damaged-support is 1.5; it must be at"),
         (train_gaussian, ["--damaged-queries", "-1"], "--damaged-queries is -1.0; it must be at"),
         (train_gaussian, ["--shrink", "1"], "--shrink is 1; it must be at least 2."),
-        (
-            train_gaussian,
-            ["--plain", "--inverse-transform-type", "other"],
-            "--inverse-transform-type is for --no-plain and has no effect with --plain",
-        ),
         (compare_gaussian, ["--plain"], "--plain does not apply to this script, which trains both"),
         (compare_gaussian, ["--seeds", "0"], "--seeds is 0; it must be at least 1."),
     ],
