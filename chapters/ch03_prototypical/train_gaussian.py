@@ -75,8 +75,8 @@ def train(config) -> None:
     }
     print(robustness.table(name, found))
     results += robustness.rows(name, found, partly, dataset, config)
-    run.metrics(name, results, learner, loop, **images.seen(dataset, config))
     robustness.write(run, found)
+    run.metrics(name, results, learner, loop, **images.seen(dataset, config))
 
     metric.draw(run, history, learner, validation, dataset, config)
     run.figure("damaged", gaussian_plots.against_share({name: found}))
