@@ -33,8 +33,10 @@ def main(argv: list[str] | None = None) -> None:
     run = RunFolder.open(config, __spec__.name, device)
     print(f"Device: {device}. Run folder: {run.path}.")
 
-    seeds = range(config.seed, config.seed + config.seeds)
-    found = {plain: [trained(config, seed, plain, run) for seed in seeds] for plain in NAMES}
+    found = {plain: [] for plain in NAMES}
+    for number in range(config.seeds):
+        for plain, networks in found.items():
+            networks.append(trained(config, config.seed + number, plain, run))
     pairs = paired(found)
     print(table(pairs))
     rows = [row for name in pairs for row in rows_of(name, pairs[name], tested, dataset, config)]
