@@ -153,6 +153,8 @@ USELESS = [
                      "ch04_relation_matching.train_classifier", *IMAGES)),
     *((SEMI, "--method soft or cluster or masked", "--method supervised", option)
       for option in ("--unlabelled 3", "--distractors 3")),
+    ("ch03_prototypical.train_gaussian", "--no-plain", "--plain",
+     "--inverse-transform-type other"),
 ]  # fmt: skip
 
 

@@ -71,6 +71,121 @@ TRAIN = {
     "background": {"train_split": "background", "steps": 8000, "halve_every": 1000},
 }
 
+# --- Gaussian -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GaussianConfig(MetricOptions):
+    """Options of ``chapters.ch03_prototypical.train_gaussian``."""
+
+    plain: bool = option(
+        False,
+        "trust all items alike and use every channel as embedding: a plain prototypical network "
+        "with as many parameters, to compare with",
+    )
+    component: str = option(
+        "radius",
+        "precision of an item: one number, or one for each dimension of the embedding",
+        choices=("radius", "diagonal"),
+    )
+    inverse_transform_type: str = option(
+        "softplus",
+        "how raw precisions become positive: above 1, 1 to 2, 1 to 5, or trained",
+        choices=("softplus", "sigmoid", "sigmoid_2", "other"),
+        only=("plain", False),
+    )
+    distance: str = option(
+        "root", "distance to a prototype, or its square", choices=("root", "squared")
+    )
+    damaged_support: float = option(
+        0.0, "share of the examples that lose their detail in training", minimum=0.0, maximum=1.0
+    )
+    damaged_queries: float = option(
+        0.0, "share of the queries that lose their detail in training", minimum=0.0, maximum=1.0
+    )
+    shrink: int = option(
+        4,
+        "how many times smaller a damaged image is made before it is stretched back",
+        minimum=2,
+        maximum=512,
+    )
+
+
+# Three quarters of the examples cannot be read (28 x 28 become 2 x 2 pixels), queries are whole:
+# whom to trust matters, and can be learned.
+DAMAGED = {
+    "shot": 5,
+    "damaged_support": 0.75,
+    "shrink": 14,
+    "columns": "5w5s,20w5s,5w1s,20w1s",
+}
+
+GAUSSIAN = {
+    # No network and no downloads: characters of random strokes.
+    "quick": {
+        **DAMAGED,
+        "data": "strokes",
+        "way": 10,
+        "momentum": 0.9,
+        "steps": 400,
+        "halve_every": 150,
+        "steps_per_epoch": 100,
+        "validation_episodes": 10,
+        "columns": "5w5s,20w5s",
+        "test_episodes": 60,
+        "test_query": 5,
+    },
+    # As the prototypical network of ``paper_1shot``, with a radius: 60-way, nothing damaged.
+    "paper": {"shot": 1},
+    "damaged": {
+        **DAMAGED,
+        "way": 20,
+        "steps": 6000,
+        "halve_every": 1500,
+        "test_episodes": 600,
+    },
+    # The paper's damage: 7 x 7 pixels, of three quarters of all images.
+    "paper_damaged": {
+        **DAMAGED,
+        "damaged_queries": 0.75,
+        "shrink": 4,
+        "way": 20,
+        "steps": 6000,
+        "halve_every": 1500,
+        "test_episodes": 600,
+    },
+    # Signs in colour; their classes have 5 to 9 drawings.
+    "emoji": {
+        "data": "emoji",
+        "image_size": 32,
+        "rotations": False,
+        "way": 40,
+        "query": 4,
+        "steps": 4000,
+        "halve_every": 1000,
+        "columns": "5w1s,20w1s,5w5s,20w5s",
+    },
+}
+
+
+@dataclass(frozen=True)
+class CompareConfig(GaussianConfig):
+    """Options of ``chapters.ch03_prototypical.compare_gaussian``."""
+
+    seeds: int = option(3, "pairs of networks, each from a seed of its own", minimum=1, maximum=100)
+
+
+COMPARE = {
+    "quick": {**GAUSSIAN["quick"], "seeds": 1},
+    "damaged": GAUSSIAN["damaged"],
+    "paper_damaged": GAUSSIAN["paper_damaged"],
+}
+BOTH = {
+    "plain": "which trains both networks",
+    "export": "whose networks have run folders of their own",
+    "strategy": "whose networks are small enough for one device",
+}
+
 # --- semi-supervised ------------------------------------------------------------------------------
 
 # Method -> number of distractor classes, as trained and tested -> accuracy in %: Ren et al. (2018),
@@ -192,6 +307,17 @@ SCRIPTS = {
         TrainConfig,
         TRAIN,
     ),
+    "train_gaussian": Script(
+        "Gaussian prototypical network on Omniglot: learns which examples can be trusted.",
+        GaussianConfig,
+        GAUSSIAN,
+    ),
+    "compare_gaussian": Script(
+        "Gaussian and plain prototypical networks of equal size, trained and tested in pairs.",
+        CompareConfig,
+        COMPARE,
+        without=BOTH,
+    ),
     "train_semi_supervised": Script(
         "Semi-supervised prototypical network: unlabelled items refine the prototypes.",
         SemiSupervisedConfig,
@@ -213,6 +339,9 @@ CHARACTERS = Model(
     read="chapters.experiments.images:read",
 )
 
+GAUSSIAN_CHARACTERS = CHARACTERS._replace(
+    script="train_gaussian", build="chapters.ch03_prototypical.train_gaussian:build_learner"
+)
 DESCRIBED = Model(
     script="train_zero_shot",
     build="chapters.ch03_prototypical.train_zero_shot:build_learner",
@@ -235,6 +364,10 @@ MODELS = {
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
     "prototypical-omniglot-background": CHARACTERS,
     "prototypical-emoji": CHARACTERS,
+    "gaussian-omniglot": GAUSSIAN_CHARACTERS,
+    # Trained where three quarters of the examples are damaged.
+    "gaussian-omniglot-damaged": GAUSSIAN_CHARACTERS,
+    "gaussian-emoji": GAUSSIAN_CHARACTERS,
     # A tenth of the training drawings has labels; all but the first saw distractors in training.
     "semi-prototypical-omniglot-supervised": SEMI,
     "semi-prototypical-omniglot-soft": SEMI,
