@@ -1,0 +1,70 @@
+"""The zero-shot script as its user runs it, with a tiny budget."""
+
+import json
+
+import pytest
+
+from chapters.ch03_prototypical import train_zero_shot
+from chapters.ch03_prototypical.presets import ZERO_SHOT
+from chapters.engine.errors import ConfigError
+from datasets.sets import sources
+
+TINY = [
+    "--h-dim", "4", "--z-dim", "4", "--feature-steps", "2", "--steps", "4",
+    "--steps-per-epoch", "2", "--steps-per-call", "2", "--validation-episodes", "2",
+    "--test-episodes", "5", "--way", "4",
+]  # fmt: skip
+METHODS = {
+    "chance", "mean of the seen classes, by shared words", "ridge regression onto class means",
+    "zero-shot prototypical network",
+}  # fmt: skip
+
+
+def here(preset):
+    """Data of a preset that need no download: emoji become painted signs."""
+    if preset == "braille" and not sources.find("omniglot"):
+        pytest.skip("Omniglot is not on this machine")
+    return ["--data", "painted_signs"] if preset == "emoji" else ["--splits", "2"]
+
+
+@pytest.mark.parametrize("preset", ZERO_SHOT)
+def test_every_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
+    run = tmp_path / "run"
+    exported = ["--export", str(tmp_path / "exported")] if preset == "quick" else []
+    arguments = ["--preset", preset, *TINY, *here(preset), "--run", str(run), *exported]
+    train_zero_shot.main(arguments)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {row["method"] for row in metrics["results"]} == METHODS
+    several = preset != "emoji"
+    assert {row["runs"] for row in metrics["results"]} == {2 if several else None}
+    (headline,) = (row for row in metrics["results"] if row["headline"])
+    assert headline["method"] == "zero-shot prototypical network"
+    chance = next(row for row in metrics["results"] if row["method"] == "chance")
+    assert chance["mean"] == pytest.approx(1 / chance["way"])
+    assert (run / "descriptions.png").exists() and (run / "model.weights.h5").exists()
+    assert (run / "learning_curve.png").exists() != several
+    out = capsys.readouterr().out
+    assert ("Draw 2, unseen:" in out) == several
+    assert bool(exported) == ("SavedModel in" in out)
+
+
+def test_a_finished_run_is_resumed_without_training(tmp_path, capsys):
+    arguments = [*TINY, "--splits", "2", "--run", str(tmp_path / "run")]
+    train_zero_shot.main(arguments)
+    first = json.loads((tmp_path / "run/metrics.json").read_text())["results"]
+    train_zero_shot.main([*arguments, "--resume"])
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["results"] == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "painted_signs", "--unseen", "4"], "--unseen is for --data digits or braille"),
+        (["--black"], "--black is for --data emoji or painted_signs"),
+        (["--query", "1"], "--query is 1; it must be at least 2"),
+        (["--strategy", "mirrored"], "--strategy does not apply"),
+    ],
+)
+def test_options_without_effect_are_refused(arguments, sentence, tmp_path):
+    with pytest.raises(ConfigError, match=sentence):
+        train_zero_shot.main([*arguments, "--run", str(tmp_path / "run")])
