@@ -170,3 +170,14 @@ def test_what_a_killed_process_left_is_put_right(tmp_path, monkeypatch):
         (store.FOLDER / name).mkdir(parents=True)
     with store.lock():
         assert sorted(path.name for path in store.FOLDER.iterdir()) == ["gone", "there"]
+
+
+def test_the_protocol_of_tests_with_other_numbers_of_queries_names_all():
+    """Classes of few pictures leave fewer queries to tests of more shots."""
+    row = {"method": "a", "batch_norm": "stored", "seed": "0"}
+    one = {**row, "query": "4", "protocol": "emoji, 1000 episodes, 4 queries per class"}
+    other = {**row, "query": "1", "protocol": "emoji, 1000 episodes, 1 query per class"}
+    assert "4 or 1 queries per class" in wording.protocol([one, other])
+    assert "1000 episodes, 1 query per class," in wording.protocol([other])
+    baseline = {**one, "method": "pixels"}
+    assert "1000 episodes, 1 query per class," in wording.protocol([baseline, other])

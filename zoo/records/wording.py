@@ -3,6 +3,8 @@
 A row is one of ``results.csv``: every column as text, empty where it does not apply.
 """
 
+import re
+
 from chapters.engine.results import figure, heading
 
 STATISTICS = {
@@ -31,5 +33,14 @@ def protocol(rows: list[dict[str, str]]) -> str:
     """How the figures of a name were measured; batch norm as in any of them."""
     row = rows[-1]  # baselines come first and may have fewer episodes
     regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])
-    parts = [row["protocol"], *(STATISTICS[regime] for regime in regimes)]
+    parts = [_with_all_queries(row, rows), *(STATISTICS[regime] for regime in regimes)]
     return f"{', '.join(parts)}; seed {row['seed']}"
+
+
+def _with_all_queries(row: dict[str, str], rows: list[dict[str, str]]) -> str:
+    """The protocol of a row, with the queries of all tests: ``4 or 1 queries per class``."""
+    of_method = [other for other in rows if other["method"] == row["method"] and other["query"]]
+    counts = dict.fromkeys(str(other["query"]) for other in of_method)
+    if len(counts) < 2:
+        return row["protocol"]
+    return re.sub(r"\d+ quer(y|ies) per", f"{' or '.join(counts)} queries per", row["protocol"])

@@ -7,7 +7,7 @@ from datasets.tasks.episodes import Episode
 
 SHOWN = 5  # examples, and queries, of a class at most
 CELL = (0.85, 1.25)  # inches of an image with its title
-LETTERS = 12  # that fit above it
+LETTERS = 10  # that fit above it
 
 
 def episode(learner, task: Episode, names: list[str], ink: bool):
