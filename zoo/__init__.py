@@ -96,4 +96,4 @@ def publish(run, name: str, anyway: bool = False):
     return publishing.publish(run, name, anyway)
 
 
-__all__ = ["evaluate", "export", "info", "list_models", "load", "predict", "publish"]
+__all__ = ["evaluate", "export", "info", "list_models", "load", "match", "predict", "publish"]

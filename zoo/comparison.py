@@ -10,11 +10,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from chapters.engine import files, script
 from chapters.engine.configuration import Parser
-from chapters.engine.timing import add_repeats
 from zoo import catalogue
 from zoo.records import cards, results, store, wording
 
@@ -140,7 +137,7 @@ def generate(page: str, rows: list[dict[str, str]], times=None) -> str:
 
 def measure(data: str, repeats: int) -> dict[str, tuple[float, float]]:
     """Milliseconds of a training step and of a test episode of every published learner."""
-    import tensorflow as tf
+    import numpy as np
 
     from chapters.engine.timing import time_in_turns
     from zoo import loading
@@ -150,8 +147,8 @@ def measure(data: str, repeats: int) -> dict[str, tuple[float, float]]:
     learners = {name: loading.load(name).learner for name in names}
     functions = {}
     for name, learner in learners.items():
-        functions[f"step {name}"] = _step(tf, learner)
-        functions[f"test {name}"] = _test(tf, learner)
+        functions[f"step {name}"] = _step(learner)
+        functions[f"test {name}"] = _test(learner)
     seconds = time_in_turns(functions, repeats)
     median = {name: 1000 * float(np.median(values)) for name, values in seconds.items()}
     return {name: (median[f"step {name}"], median[f"test {name}"]) for name in names}
@@ -159,6 +156,8 @@ def measure(data: str, repeats: int) -> dict[str, tuple[float, float]]:
 
 def _episode(learner, way: int, shot: int, query: int):
     """Random pictures; what they show takes no time."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
 
     def pictures(count):
@@ -173,8 +172,10 @@ def _episode(learner, way: int, shot: int, query: int):
     return inputs, query_y
 
 
-def _step(tf, learner):
+def _step(learner):
     """Forward and backward pass of a training episode, by cross-entropy for all alike."""
+    import tensorflow as tf
+
     inputs, query_y = _episode(learner, **EPISODE)
 
     @tf.function(autograph=False)
@@ -189,8 +190,10 @@ def _step(tf, learner):
     return lambda: gradient().numpy()
 
 
-def _test(tf, learner):
+def _test(learner):
     """Answers to a test episode."""
+    import tensorflow as tf
+
     inputs, _ = _episode(learner, **TEST)
 
     @tf.function(autograph=False)
@@ -202,6 +205,8 @@ def _test(tf, learner):
 
 def main(argv: list[str] | None = None) -> None:
     """Time all published learners and write the page."""
+    from chapters.engine.timing import add_repeats
+
     parser = Parser(prog="python -m zoo.comparison", description=__doc__, allow_abbrev=False)
     add_repeats(parser, default=10)
     repeats = parser.parse_args(argv).repeats

@@ -216,7 +216,9 @@ def reader(kind="image"):
     x[:, 0, 0] = 0
     config = SimpleNamespace(data="omniglot", invert=False)
     kind = kinds.find(kind)
-    return SimpleNamespace(name="m", kind=kind, config=config, read=lambda paths: x, way=None)
+    return SimpleNamespace(
+        name="m", kind=kind, config=config, read=lambda paths: x, way=None, describe=None
+    )
 
 
 def test_pictures_of_the_other_polarity_are_told_and_turned(recwarn):

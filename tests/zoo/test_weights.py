@@ -22,7 +22,10 @@ def test_a_learner_of_images_tells_blocks_apart(name):
     loaded = zoo.load(name)
     rng, way = np.random.default_rng(0), loaded.way or 5
     blocks = np.kron(rng.random([way, 4, 4]) < 0.4, np.ones([5, 5]))  # [way, 20, 20]
-    images = np.pad(blocks, [[0, 0], [4, 4], [4, 4]])[..., None].astype(np.float32)
+    height, _, channels = loaded.item_shape
+    edge = [(height - 20) // 2] * 2
+    images = np.pad(blocks, [[0, 0], edge, edge])[..., None].astype(np.float32)
+    images = np.repeat(images, channels, axis=-1)  # [way, height, width, channel]
     shifted = np.roll(images, 1, axis=2)
     found = classify(loaded.learner, images, np.arange(way, dtype=np.int32), shifted)
     assert np.mean(found.argmax(axis=1) == np.arange(way)) >= 0.8
