@@ -25,6 +25,7 @@ class Augmented:
     def __init__(self, sampler, ground: float):
         self.sampler, self.ground = sampler, ground
         self.way, self.query = sampler.way, sampler.query
+        self.shot = getattr(sampler, "shot", 0)  # tasks of described classes have none
         self.tasks, self.seed = sampler.tasks, sampler.seed
 
     def __call__(self, index):

@@ -87,6 +87,12 @@ def test_the_same_seed_and_index_give_the_same_pictures_eager_or_not():
     np.testing.assert_array_equal(in_graph[1], first[1])
 
 
+def test_what_wraps_it_finds_the_sizes_of_a_task():
+    plain, altered = arrows(), Augmented(arrows(), 1.0)
+    for name in ("way", "shot", "query", "tasks", "seed"):
+        assert getattr(altered, name) == getattr(plain, name)
+
+
 def test_labels_and_shapes_stay():
     plain, altered = arrows()(2), Augmented(arrows(), 1.0)(2)
     np.testing.assert_array_equal(plain[1], altered[1])
