@@ -6,6 +6,8 @@ here this is a pure function of (seed, index).
 
 import tensorflow as tf
 
+from datasets.tasks.episodes import Episode
+
 ZOOM = 0.2  # sides of the part that is seen: 1 - 0.2 to 1 + 0.2 of the picture's, each on its own
 SHIFT = 0.125  # of the sides, by which its centre is moved at most
 
@@ -31,6 +33,15 @@ class Augmented:
     def __call__(self, index):
         """Batch number ``index`` as ``(inputs, query_y)``."""
         inputs, query_y = self.sampler(index)
+        return self._altered(index, inputs, query_y), query_y
+
+    def episode(self, index) -> Episode:
+        """Batch number ``index`` as an Episode, of an ``EpisodeSampler``."""
+        episode = self.sampler.episode(index)
+        inputs = self._altered(index, episode.inputs, episode.query_y)
+        return episode._replace(support_x=inputs["support_x"], query_x=inputs["query_x"])
+
+    def _altered(self, index, inputs, query_y) -> dict:
         seed = tf.random.fold_in(tf.constant([self.seed, 1]), tf.cast(index, tf.int32))
         mirror, support, query = tf.unstack(tf.random.split(seed, 3))
         coin = tf.random.stateless_uniform([self.tasks, self.way], mirror) < 0.5  # [task, way]
@@ -38,7 +49,7 @@ class Augmented:
         if "support_x" in inputs:
             labels = inputs["support_y"]
             altered["support_x"] = self._alter(inputs["support_x"], labels, coin, support)
-        return altered, query_y
+        return altered
 
     def _alter(self, x, y, coin, seed):
         """Pictures [task, item, height, width, channel] with labels [task, item]."""

@@ -93,6 +93,16 @@ def test_what_wraps_it_finds_the_sizes_of_a_task():
         assert getattr(altered, name) == getattr(plain, name)
 
 
+def test_an_episode_has_the_pictures_of_the_call():
+    sampler = Augmented(arrows(), 1.0)
+    inputs, query_y = sampler(3)
+    episode = sampler.episode(3)
+    np.testing.assert_array_equal(episode.support_x, inputs["support_x"])
+    np.testing.assert_array_equal(episode.query_x, inputs["query_x"])
+    np.testing.assert_array_equal(episode.query_y, query_y)
+    np.testing.assert_array_equal(episode.class_ids, arrows().episode(3).class_ids)
+
+
 def test_labels_and_shapes_stay():
     plain, altered = arrows()(2), Augmented(arrows(), 1.0)(2)
     np.testing.assert_array_equal(plain[1], altered[1])
