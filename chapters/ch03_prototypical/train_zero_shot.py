@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     """Train on the seen classes of one draw and test on the others."""
     keras.utils.set_random_seed(config.seed + drawn.number)
-    training, validation, tests = zero_shot.samplers(drawn, config)
+    training, validation = zero_shot.samplers(drawn, config)
 
     # Two embedding functions: of images, which begins with a classifier's features, and of words.
     learner = build_learner(config, drawn.described.shape[1])
@@ -74,7 +74,7 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     tasks = training, validation
     loop = zero_shot.loop(train_step, learner, optimizer, *tasks, part, config)
     history = loop()
-    scores = zero_shot.test(NAME, learner, fixed, drawn, tests, config)
+    scores = zero_shot.test(NAME, learner, fixed, drawn, config)
     zero_shot.tell(drawn, scores, NAME)
     return {"learner": learner, "loop": loop, "history": history, "scores": scores}
 
@@ -84,11 +84,11 @@ def build_learner(config, words: int = 0):
 
     Args:
         config: options.
-        words: length of a description; counted in the table of words when it is 0.
+        words: length of a description; found in the table of words when it is 0.
     """
     shape = zero_shot.item_shape(config)
     encoder = get_embeddings(shape, config.h_dim, config.z_dim, config.momentum)
-    words = words or len(zero_shot.known_words(config))
+    words = words or config.topics or len(zero_shot.known_words(config))
     describer = description_embedding(
         words, encoder.output_shape[-1], config.hidden, config.word_dropout
     )

@@ -181,6 +181,12 @@ class ZeroShotOptions(RunConfig):
     hidden: int = option(
         0, "units of the hidden layer for descriptions; 0: none", minimum=0, maximum=UNITS
     )
+    topics: int = option(
+        0,
+        "numbers of a description: directions in which the words of classes differ most; 0: words",
+        minimum=0,
+        maximum=UNITS,
+    )
     word_dropout: float = option(
         0.0, "share of a description's words left out in training", minimum=0.0, maximum=0.95
     )

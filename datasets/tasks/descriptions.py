@@ -19,24 +19,30 @@ class Descriptions:
     A vector has a number for each word that describes at least two of these classes: 0, or more the
     rarer the word is (inverse document frequency); it has length one.
 
+    With ``topics`` it has a number for each of so many directions in which these vectors differ
+    most (latent semantic analysis): words that go together are one direction, so that classes can
+    be alike without a common word.
+
     Args:
         words: of each class to learn from, such as ``("grinning face", "happy", "smile")``.
+        topics: number of directions, 0 for words as they are.
 
     Raises:
-        DataError: the classes have no words in common.
+        DataError: the classes have no words in common, or not more of them than topics.
     """
 
-    def __init__(self, words: Sequence[Sequence[str]]):
+    def __init__(self, words: Sequence[Sequence[str]], topics: int = 0):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._vectorizer = TfidfVectorizer(min_df=LEAST, binary=True, token_pattern=WORD)
         try:
-            self._vectorizer.fit(map(" ".join, words))
+            vectors = self._vectorizer.fit_transform(map(" ".join, words))
         except ValueError as error:
             raise DataError(
                 "The classes to learn from have no words in common, so nothing can be learned of "
                 "a class from its description."
             ) from error
+        self._directions = _directions(vectors, topics) if topics else None
 
     def __len__(self):
         return len(self._vectorizer.vocabulary_)
@@ -45,9 +51,28 @@ class Descriptions:
         return word in self._vectorizer.vocabulary_
 
     def __call__(self, words: Sequence[Sequence[str]]) -> np.ndarray:
-        """Descriptions of classes: float32 [class, word]; zero where no word is known."""
-        vectors = self._vectorizer.transform(map(" ".join, words))
-        return vectors.toarray().astype(np.float32)
+        """Descriptions of classes: float32 [class, word or topic]; zero where no word is known."""
+        vectors = self._vectorizer.transform(map(" ".join, words)).toarray()  # [class, word]
+        if self._directions is not None:
+            vectors = vectors @ self._directions  # [class, topic]
+            length = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+        return vectors.astype(np.float32)
+
+
+def _directions(vectors, topics: int) -> np.ndarray:
+    """The first right singular vectors of the descriptions: [word, topic]."""
+    most = min(vectors.shape) - 1
+    if topics > most:
+        raise DataError(
+            f"{topics} topics need more classes and shared words than {vectors.shape[0]} and "
+            f"{vectors.shape[1]}; at most {most} here."
+        )
+    _, strength, directions = np.linalg.svd(vectors.toarray(), full_matrices=False)
+    # The sign of a direction is free: its largest word is positive, the same on every machine.
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(len(strength)), largest])[:, None]
+    return directions[:topics].T
 
 
 def check_words(dataset: Dataset, split: str) -> None:

@@ -50,6 +50,30 @@ def test_classes_without_common_words_teach_nothing():
         Descriptions([("one",), ("two",)])
 
 
+def test_topics_are_the_directions_in_which_words_differ_most():
+    """Against the singular vectors of the word vectors; the sign of a direction is free."""
+    words, topics = Descriptions(SEEN)(SEEN), Descriptions(SEEN, topics=2)(SEEN)
+    assert topics.shape == (4, 2)
+    left, strength, _ = np.linalg.svd(words)
+    expected = (left * np.pad(strength, (0, 1)))[:, :2]
+    expected = expected[:3] / np.linalg.norm(expected[:3], axis=1, keepdims=True)
+    np.testing.assert_allclose(np.abs(topics[:3]), np.abs(expected), atol=1e-5)
+    assert not topics[3].any()  # a green t-shirt shares no word
+
+
+def test_the_sign_of_a_topic_is_the_same_on_every_machine():
+    """The largest word of a direction is positive: a description of that word alone is."""
+    known = Descriptions(SEEN, topics=2)
+    found = known([("red",), ("ball",), ("game",)])
+    assert (found.max(axis=0) > 0).all()
+    assert (np.abs(found).max(axis=0) == found.max(axis=0)).all()
+
+
+def test_more_topics_than_words_are_refused():
+    with pytest.raises(DataError, match="3 topics need more classes and shared words than 4 and 3"):
+        Descriptions(SEEN, topics=3)
+
+
 def test_a_task_has_the_descriptions_of_its_classes_and_pictures_of_each():
     data = hues()
     described = np.eye(4, dtype=np.float32)

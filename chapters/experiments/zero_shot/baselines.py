@@ -11,7 +11,7 @@ from chapters.engine.layers import embed_items
 from chapters.experiments.zero_shot.tasks import Split
 
 CHANCE, MEAN = "chance", "mean of the seen classes, by shared words"
-RIDGE = "ridge regression onto class means"
+RIDGE, RIDGE_TOPICS = "ridge regression of words", "ridge regression of topics"
 PENALTIES = np.logspace(-3, 3, 13)
 
 
@@ -25,14 +25,19 @@ def class_means(encoder, drawn: Split) -> np.ndarray:
     return np.stack(means)
 
 
-def ridge(encoder, drawn: Split):
+def ridge(encoder, drawn: Split, described: np.ndarray):
     """Descriptions [..., word] -> prototypes [..., dim]: least squares with a penalty on weights.
 
     The penalty is the one that does best on each seen class in turn when it is left out.
+
+    Args:
+        encoder: image features.
+        drawn: classes.
+        described: [class, word].
     """
     from sklearn.linear_model import RidgeCV
 
-    seen = drawn.described[drawn.data.classes("train")]  # [class, word]
+    seen = described[drawn.data.classes("train")]  # [class, word]
     fitted = RidgeCV(PENALTIES).fit(seen, class_means(encoder, drawn))
     weights = tf.constant(fitted.coef_.T, tf.float32)  # [word, dim]
     bias = tf.constant(fitted.intercept_, tf.float32)  # [dim]
@@ -44,7 +49,7 @@ def mean_of_seen(encoder, drawn: Split):
 
     Likeness is the cosine; a description without a known word gets the mean of all.
     """
-    seen = tf.constant(drawn.described[drawn.data.classes("train")])  # [class, word]
+    seen = tf.constant(drawn.words[drawn.data.classes("train")])  # [class, word]
     means = tf.constant(class_means(encoder, drawn))  # [class, dim]
 
     def prototypes(described):

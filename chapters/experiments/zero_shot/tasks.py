@@ -27,7 +27,8 @@ class Split(NamedTuple):
     """Classes to learn from and classes that nothing is learned of, with their descriptions."""
 
     data: Dataset  # splits ``train``, ``test``, and ``val`` where there are enough
-    described: np.ndarray  # [class, word]
+    described: np.ndarray  # [class, word or topic], as the network sees them
+    words: np.ndarray  # [class, word]
     number: int
 
 
@@ -53,16 +54,17 @@ def split(data: Dataset, config: ZeroShotOptions, number: int) -> Split:
     if config.data in FEW:
         drawn = _drawn(config, len(data.class_names), number)
         data = dataclasses.replace(data, splits=drawn)
-    return Split(data, descriptions(data)(data.words), number)
+    described, words = (descriptions(data, topics)(data.words) for topics in (config.topics, 0))
+    return Split(data, described, words, number)
 
 
 def _drawn(config: ZeroShotOptions, classes: int, number: int) -> dict[str, np.ndarray]:
     return random_split(classes, {"test": config.unseen}, config.seed + number)
 
 
-def descriptions(data: Dataset) -> Descriptions:
+def descriptions(data: Dataset, topics: int = 0) -> Descriptions:
     """What turns words into vectors, made of the words of the seen classes."""
-    return Descriptions([data.words[k] for k in data.classes("train")])
+    return Descriptions([data.words[k] for k in data.classes("train")], topics)
 
 
 def item_shape(config: ZeroShotOptions) -> tuple[int, int, int]:
@@ -71,7 +73,7 @@ def item_shape(config: ZeroShotOptions) -> tuple[int, int, int]:
 
 
 def samplers(drawn: Split, config: ZeroShotOptions):
-    """Training, validation (None without validation classes) and test tasks by way."""
+    """Training tasks, and those of validation: None without classes for it."""
     data, described = drawn.data, drawn.described
     way = min(config.way, len(data.classes("train")))
     training = DescribedSampler(
@@ -83,16 +85,20 @@ def samplers(drawn: Split, config: ZeroShotOptions):
     if "val" in data.splits:
         way = min(VALIDATION_WAY, len(data.classes("val")))
         validation = DescribedSampler(data, "val", described, way, config.query, 5, config.seed)
-    tests = {
+    return training, validation
+
+
+def unseen_tasks(data: Dataset, described: np.ndarray, config: ZeroShotOptions) -> dict:
+    """Way -> tasks of unseen classes, the same ones for every form of description."""
+    return {
         way: DescribedSampler(data, "test", described, way, config.test_query, 5, config.seed)
         for way in ways(data, config)
     }
-    return training, validation, tests
 
 
 def describe(draws: list[Split], config: ZeroShotOptions) -> str:
     """What is trained on what, before it starts."""
-    data, described, _ = draws[0]
+    data, _, words, _ = draws[0]
     kind = "generated stand-in" if data.generated else data.source
     sizes = ", ".join(
         f"{name} {len(data.classes(name))}" for name in ("train", "val", "test")
@@ -100,7 +106,7 @@ def describe(draws: list[Split], config: ZeroShotOptions) -> str:
     )  # fmt: skip
     drawn = f"; the unseen ones are drawn {len(draws)} times" if len(draws) > 1 else ""
     return (
-        f"Data: {data.name} ({kind}); classes: {sizes}{drawn}; {described.shape[1]} words describe "
+        f"Data: {data.name} ({kind}); classes: {sizes}{drawn}; {words.shape[1]} words describe "
         f"seen ones.\nTraining: {config.feature_steps} steps for image features, then "
         f"{config.steps} of descriptions and images, {config.query} pictures of each class."
     )
@@ -117,11 +123,12 @@ def known_words(config: ZeroShotOptions) -> Descriptions:
     """What turns words into vectors for a trained network: of its first draw, without pictures."""
     if config.data == "emoji":  # the table is part of the project, the pictures are not
         signs = emoji.read_table(emoji.TABLE)
-        return Descriptions([emoji.words(sign) for sign in signs if sign.split == "train"])
+        seen = [emoji.words(sign) for sign in signs if sign.split == "train"]
+        return Descriptions(seen, config.topics)
     if config.data == "braille":
         seen = _drawn(config, len(braille.WORDS), 0)["train"]
-        return Descriptions([braille.WORDS[k] for k in seen])
-    return descriptions(split(load(config), config, 0).data)
+        return Descriptions([braille.WORDS[k] for k in seen], config.topics)
+    return descriptions(split(load(config), config, 0).data, config.topics)
 
 
 def ways(data: Dataset, config: ZeroShotOptions) -> list[int]:

@@ -11,7 +11,7 @@ from chapters.engine.evaluation import Conditions, Evaluator, Score, interval95
 from chapters.engine.results import Result, interval95_of_runs, share
 from chapters.experiments.options import ZeroShotOptions
 from chapters.experiments.zero_shot import baselines
-from chapters.experiments.zero_shot.tasks import Split, load, split
+from chapters.experiments.zero_shot.tasks import Split, load, split, unseen_tasks, ways
 from datasets.dataset import Dataset
 from datasets.tasks.descriptions import DescribedSampler
 from datasets.tasks.episodes import to_float
@@ -20,7 +20,7 @@ AT_ONCE = 250  # pictures
 Scores = dict[str, dict[int, Score]]  # name -> way -> accuracy
 
 
-def test(name: str, learner, features, drawn: Split, tests, config: ZeroShotOptions) -> Scores:
+def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) -> Scores:
     """Accuracy on classes never seen: name -> way -> Score; the largest way is all of them.
 
     Args:
@@ -28,23 +28,35 @@ def test(name: str, learner, features, drawn: Split, tests, config: ZeroShotOpti
         learner: trained.
         features: encoder of images that the baselines map descriptions to.
         drawn: classes.
-        tests: way -> tasks.
         config: options of the run.
     """
-    contenders = {
-        baselines.MEAN: baselines.nearest(features, baselines.mean_of_seen(features, drawn)),
-        baselines.RIDGE: baselines.nearest(features, baselines.ridge(features, drawn)),
-        name: lambda inputs: learner(inputs, training=False),
-    }
     unseen = len(drawn.data.classes("test"))
-    chance = {way: Score(1 / way, 0.0, 0, config.seed, "stored") for way in (*tests, unseen)}
-    scores = {baselines.CHANCE: chance}
-    for contender, predict in contenders.items():
+    scores = {baselines.CHANCE: _chance([*ways(drawn.data, config), unseen], config.seed)}
+    for contender, (predict, described) in _contenders(name, learner, features, drawn).items():
+        tests = unseen_tasks(drawn.data, described, config)
         scores[contender] = {
             way: Evaluator(predict, tasks, config.test_episodes)() for way, tasks in tests.items()
         }
-        scores[contender][unseen] = among_all(predict, drawn, config.seed)
+        scores[contender][unseen] = among_all(predict, drawn.data, described, config.seed)
     return scores
+
+
+def _contenders(name: str, learner, features, drawn: Split) -> dict:
+    """Name -> (function of the inputs, descriptions that it takes)."""
+    means = baselines.mean_of_seen(features, drawn)
+    words = baselines.ridge(features, drawn, drawn.words)
+    found = {
+        baselines.MEAN: (baselines.nearest(features, means), drawn.words),
+        baselines.RIDGE: (baselines.nearest(features, words), drawn.words),
+    }
+    if drawn.described.shape != drawn.words.shape:
+        topics = baselines.ridge(features, drawn, drawn.described)
+        found[baselines.RIDGE_TOPICS] = (baselines.nearest(features, topics), drawn.described)
+    return {**found, name: (lambda inputs: learner(inputs, training=False), drawn.described)}
+
+
+def _chance(ways: list[int], seed: int) -> dict[int, Score]:
+    return {way: Score(1 / way, 0.0, 0, seed, "stored") for way in ways}
 
 
 def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
@@ -63,33 +75,42 @@ def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
     unseen = len(drawn.data.classes("test"))
     way = given.way or unseen
     if way == unseen:
-        return rows("", [{"": {way: among_all(predict, drawn, given.seed)}}], drawn.data, config)
+        score = among_all(predict, drawn.data, drawn.described, given.seed)
+        return rows("", [{"": {way: score}}], drawn.data, config)
     query = given.query or config.test_query
     sampler = DescribedSampler(drawn.data, "test", drawn.described, way, query, 5, given.seed)
     score = Evaluator(predict, sampler, given.episodes)()
     asked = dataclasses.replace(config, test_query=query)
-    # The largest way is taken for all that are unseen.
-    found = {"": {way: score, unseen: among_all(predict, drawn, given.seed)}}
-    return rows("", [found], drawn.data, asked)[:1]
+    # The largest way is taken for all that are unseen, and left out.
+    return rows("", [{"": {way: score, unseen: score}}], drawn.data, asked)[:1]
 
 
-def among_all(predict, drawn: Split, seed: int) -> Score:
+def among_all(predict, data: Dataset, described: np.ndarray, seed: int) -> Score:
     """Accuracy of every picture of the unseen classes among all of them.
 
     The mean is over classes, and so is the interval: other pictures of these classes would move it
     less than other classes.
+
+    Args:
+        predict: function of the inputs of tasks.
+        data: classes, the unseen ones in its split ``test``.
+        described: [class, word].
+        seed: of the run.
     """
-    data = drawn.data
-    hits = answers(predict, drawn) == np.repeat(np.arange(len(data.classes("test"))), _sizes(data))
+    hits = answers(predict, data, described) == np.repeat(
+        np.arange(len(data.classes("test"))), _sizes(data)
+    )
     of_class = [part.mean() for part in np.split(hits, np.cumsum(_sizes(data))[:-1])]
     return Score(float(np.mean(of_class)), interval95(of_class), 1, seed, "stored")
 
 
-def answers(predict, drawn: Split) -> np.ndarray:
-    """The class that each picture of the unseen ones is given among all of them: [picture]."""
-    data = drawn.data
+def answers(predict, data: Dataset, described: np.ndarray) -> np.ndarray:
+    """The class that each picture of the unseen ones is given among all of them: [picture].
+
+    Arguments as for ``among_all``.
+    """
     classes = data.classes("test")
-    described = tf.constant(drawn.described[classes])[None]  # [1, class, word]
+    described = tf.constant(described[classes])[None]  # [1, class, word]
     items = np.concatenate([data.items_of(k) for k in classes])
     found = []
     for start in range(0, len(items), AT_ONCE):

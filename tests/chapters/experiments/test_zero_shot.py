@@ -14,7 +14,7 @@ from chapters.experiments import zero_shot
 from chapters.experiments.options import ZeroShotOptions
 from chapters.experiments.zero_shot import baselines, testing
 from chapters.experiments.zero_shot.pictures import best_descriptions
-from chapters.experiments.zero_shot.tasks import Split, ways
+from chapters.experiments.zero_shot.tasks import Split, unseen_tasks, ways
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 
@@ -42,7 +42,7 @@ def bright(seen=6, unseen=2, items=5):
     splits = {"train": np.arange(seen), "test": np.arange(seen, seen + unseen)}
     words = tuple((f"{one} {other}",) for one, other in pairs)
     data = Dataset("bright", x.astype(np.uint8), item_class, names, splits, words=words)
-    return Split(data, described, 0)
+    return Split(data, described, described, 0)
 
 
 def flat(shape=(4, 4, 1)):
@@ -69,9 +69,9 @@ def test_words_of_unseen_classes_alone_are_not_counted(digits):
 
 def test_training_draws_seen_classes_and_tests_unseen_ones(digits):
     drawn = zero_shot.split(digits, DIGITS, 1)
-    training, validation, tests = zero_shot.samplers(
-        drawn, dataclasses.replace(DIGITS, ways="2,3,20")
-    )
+    config = dataclasses.replace(DIGITS, ways="2,3,20")
+    training, validation = zero_shot.samplers(drawn, config)
+    tests = unseen_tasks(drawn.data, drawn.described, config)
     assert validation is None and list(tests) == [2]  # three is all of them
     described = {tuple(row) for row in drawn.described[drawn.data.classes("test")]}
     for index in range(5):
@@ -109,8 +109,8 @@ def test_emoji_words_need_no_pictures(monkeypatch):
 def test_ridge_finds_a_linear_map_of_descriptions():
     """Pictures here are a linear function of words, so unseen classes are all right."""
     drawn = bright()
-    predict = baselines.nearest(flat(), baselines.ridge(flat(), drawn))
-    assert testing.among_all(predict, drawn, 0).mean == 1.0
+    predict = baselines.nearest(flat(), baselines.ridge(flat(), drawn, drawn.words))
+    assert testing.among_all(predict, drawn.data, drawn.words, 0).mean == 1.0
 
 
 def test_the_mean_of_seen_classes_is_weighted_by_shared_words():
@@ -149,9 +149,20 @@ def test_the_interval_of_all_classes_is_over_classes():
     def first_class(inputs):
         return tf.one_hot(tf.zeros([1, inputs["query_x"].shape[1]], tf.int32), 2)
 
-    score = testing.among_all(first_class, drawn, 0)
+    score = testing.among_all(first_class, drawn.data, drawn.words, 0)
     assert score.mean == 0.5
     np.testing.assert_allclose(score.interval, 1.96 * np.sqrt(0.5) / np.sqrt(2))
+
+
+def test_words_and_topics_are_tested_on_the_same_tasks():
+    """A learner that answers by the picture alone is as right with either description."""
+    config = ZeroShotOptions(data="painted_signs", image_size=16, topics=5, ways="5", test_query=2)
+    drawn = zero_shot.split(zero_shot.load(config), config, 0)
+    assert drawn.described.shape == (120, 5) and drawn.words.shape[1] > 5
+    by_words = unseen_tasks(drawn.data, drawn.words, config)[5](3)
+    by_topics = unseen_tasks(drawn.data, drawn.described, config)[5](3)
+    np.testing.assert_array_equal(by_words[0]["query_x"], by_topics[0]["query_x"])
+    np.testing.assert_array_equal(by_words[1], by_topics[1])
 
 
 def test_rows_of_several_draws_are_means_with_an_interval_over_the_draws():
