@@ -88,7 +88,7 @@ def _figure(row: Row, way: int, shot: int, rows: list[dict[str, str]]) -> str:
     """An honest figure with its interval."""
     name = row.five if shot == 5 and row.five else row.one
     own = [other for other in rows if other["name"] == name]
-    method = row.method or (own[-1]["method"] if own else "")
+    method = row.method or _method(name, own)
     found = [
         other
         for other in own
@@ -99,6 +99,14 @@ def _figure(row: Row, way: int, shot: int, rows: list[dict[str, str]]) -> str:
         and other["label"] == f"{way}-way {shot}-shot"
     ]
     return wording.cell(found[0]) if found else "-"
+
+
+def _method(name: str, own: list[dict[str, str]]) -> str:
+    """What a model is called in its rows: by its card, or as in the last row without one."""
+    folder = store.FOLDER / name
+    if (folder / "card.json").exists():
+        return cards.read(folder)["method"]
+    return own[-1]["method"] if own else ""
 
 
 def _cost(row: Row, rows: list[dict[str, str]], times) -> list[str]:

@@ -42,6 +42,14 @@ def test_times_stay_when_figures_are_written_anew(one_row):
     assert comparison.generate(page, results.read()) == page
 
 
+def test_a_model_is_its_own_method_and_not_a_variant_that_was_measured_beside_it(one_row):
+    rows = results.read()
+    last = [row for row in rows if row["name"] == NAME][-1]
+    variant = {**last, "method": "prototypical network, damaged", "mean": "0.1"}
+    page = comparison.generate(one_row, [*rows, variant], {})
+    assert cells(page, "prototypical")[1].startswith("98.47")
+
+
 def test_what_was_not_measured_has_dashes(one_row):
     page = comparison.generate(one_row, [], {})
     assert cells(page, "prototypical")[1:5] == ["-"] * 4
