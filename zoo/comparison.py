@@ -111,8 +111,7 @@ def _method(name: str, own: list[dict[str, str]]) -> str:
 
 def _cost(row: Row, rows: list[dict[str, str]], times) -> list[str]:
     """Parameters, minutes of training, milliseconds of a step and of a test; dashes for pixels."""
-    published = {name for name, entry in catalogue.declared().items() if entry.published}
-    if row.method or row.one not in published:
+    if row.method or row.one not in catalogue.list_models():
         return ["-"] * 4
     card = cards.read(store.FOLDER / row.one)
     step, test = times.get(row.one, (None, None))
@@ -150,7 +149,7 @@ def measure(data: str, repeats: int) -> dict[str, tuple[float, float]]:
     from chapters.engine.timing import time_in_turns
     from zoo import loading
 
-    published = {name for name, entry in catalogue.declared().items() if entry.published}
+    published = catalogue.list_models()
     names = [row.one for row in ROWS[data] if row.one in published and not row.method]
     learners = {name: loading.load(name).learner for name in names}
     functions = {}

@@ -133,7 +133,7 @@ def test_sampler(data: Dataset, config: SemiSupervisedConfig, setting: Setting):
 def _whole_classes(data: Dataset, split: str, config, setting: Setting, unlabelled: int):
     """Tasks of any items of a class; those too small are left out where classes differ in size."""
     others = setting.shot + unlabelled  # beside the queries
-    if config.data in images.SETS and not images.SETS[config.data].even:
+    if not images.even(config):
         data = data.with_least(others + 1)
     smallest = np.bincount(data.item_class)[data.classes(split)].min(initial=ITEMS)
     query = max(min(config.test_query, int(smallest) - others), 1)

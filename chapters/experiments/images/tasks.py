@@ -97,7 +97,7 @@ def test_sampler(
     Where classes differ in size, those too small for the shot and one query are left out.
     """
     query = queries(data, config, column)
-    if not _even(config):
+    if not even(config):
         data = data.with_least(column.shot + query)
     return EpisodeSampler(
         data, TEST_SPLIT[config.train_split], column.way, column.shot, query,
@@ -107,14 +107,14 @@ def test_sampler(
 
 def queries(data: Dataset, config: ImageOptions, column: Column) -> int:
     """Queries per class of a test: as many as its smallest class has beside the shot."""
-    if _even(config):
+    if even(config):
         return config.test_query
     classes = data.with_least(column.shot + 1).classes(TEST_SPLIT[config.train_split])
     counts = np.bincount(data.item_class)[classes]
     return min(config.test_query, int(counts.min(initial=ITEMS)) - column.shot)
 
 
-def _even(config: ImageOptions) -> bool:
+def even(config: ImageOptions) -> bool:
     """Whether classes are of one size; options of a folder fit its smallest class already."""
     return config.data not in SETS or SETS[config.data].even
 
@@ -152,9 +152,25 @@ def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
     Raises:
         DataError: a file is missing or broken.
     """
-    height, width, channels = item_shape(config)
-    pictures = [read_image(path, (height, width), channels, is_ink(config)) for path in paths]
-    return to_float(np.reshape(pictures, [-1, height, width, channels])).numpy()
+    return read_pictures(paths, item_shape(config), is_ink(config))
+
+
+def read_pictures(
+    paths: Iterable[str | Path], shape: tuple[int, int, int], ink: bool
+) -> np.ndarray:
+    """Picture files in the shape of a network: float32 [item, height, width, channel], 0 to 1.
+
+    Args:
+        paths: files.
+        shape: height, width and channels.
+        ink: dark strokes on white become bright.
+
+    Raises:
+        DataError: a file is missing or broken.
+    """
+    height, width, channels = shape
+    pictures = [read_image(path, (height, width), channels, ink) for path in paths]
+    return to_float(np.reshape(pictures, [-1, *shape])).numpy()
 
 
 def is_ink(config) -> bool:

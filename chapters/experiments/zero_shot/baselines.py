@@ -7,8 +7,9 @@ classes; a query belongs to the nearest prototype.
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.layers import embed_items
+from chapters.engine.layers import embed_items, embed_tasks
 from chapters.experiments.zero_shot.tasks import Split
+from datasets.tasks.episodes import to_float
 
 CHANCE, MEAN = "chance", "mean of the seen classes, by shared words"
 RIDGE, RIDGE_TOPICS = "ridge regression of words", "ridge regression of topics"
@@ -20,37 +21,37 @@ def class_means(encoder, drawn: Split) -> np.ndarray:
     data = drawn.data
     means = []
     for k in data.classes("train"):
-        x = data.items[data.items_of(k)].reshape(-1, *data.image_shape)
-        means.append(embed_items(encoder, x.astype(np.float32) / 255).numpy().mean(axis=0))
+        x = to_float(tf.constant(data.items[data.items_of(k)].reshape(-1, *data.image_shape)))
+        means.append(embed_items(encoder, x).numpy().mean(axis=0))
     return np.stack(means)
 
 
-def ridge(encoder, drawn: Split, described: np.ndarray):
+def ridge(means, drawn: Split, described: np.ndarray):
     """Descriptions [..., word] -> prototypes [..., dim]: least squares with a penalty on weights.
 
     The penalty is the one that does best on each seen class in turn when it is left out.
 
     Args:
-        encoder: image features.
+        means: of ``class_means`` [class, dim].
         drawn: classes.
         described: [class, word].
     """
     from sklearn.linear_model import RidgeCV
 
     seen = described[drawn.data.classes("train")]  # [class, word]
-    fitted = RidgeCV(PENALTIES).fit(seen, class_means(encoder, drawn))
+    fitted = RidgeCV(PENALTIES).fit(seen, means)
     weights = tf.constant(fitted.coef_.T, tf.float32)  # [word, dim]
     bias = tf.constant(fitted.intercept_, tf.float32)  # [dim]
     return lambda described: described @ weights + bias
 
 
-def mean_of_seen(encoder, drawn: Split):
+def mean_of_seen(means, drawn: Split):
     """Descriptions [..., word] -> means of the seen classes, weighted by the likeness of words.
 
-    Likeness is the cosine; a description without a known word gets the mean of all.
+    Likeness is the cosine; a description without a known word gets the mean of all. Arguments as
+    for ``ridge``.
     """
     seen = tf.constant(drawn.words[drawn.data.classes("train")])  # [class, word]
-    means = tf.constant(class_means(encoder, drawn))  # [class, dim]
 
     def prototypes(described):
         likeness = tf.einsum("...w,cw->...c", described, seen) + 1e-6  # [..., class]
@@ -69,9 +70,7 @@ def nearest(encoder, prototypes):
     """
 
     def predict(inputs):
-        x = inputs["query_x"]
-        z = encoder(tf.reshape(x, [-1, *x.shape[2:]]), training=False)  # [task * query, dim]
-        z = tf.reshape(z, [x.shape[0], x.shape[1], -1])  # [task, query, dim]
+        z = embed_tasks(encoder, inputs["query_x"], training=False)  # [task, query, dim]
         c = prototypes(inputs["attributes"])  # [task, way, dim]
         # d(z, c) = |z|^2 - 2 z.c + |c|^2; |z|^2 is the same for all classes
         return 2.0 * tf.einsum("tqd,twd->tqw", z, c) - tf.reduce_sum(c**2, axis=-1)[:, None]

@@ -8,15 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 import datasets
+from chapters.experiments.images import read_pictures
 from chapters.experiments.options import ZeroShotOptions, numbers
 from datasets.dataset import Dataset
 from datasets.errors import DataError
-from datasets.readers.folder import read_image
 from datasets.sets import braille, emoji
 from datasets.splits import random_split
 from datasets.tasks.augmentation import Augmented
 from datasets.tasks.descriptions import DescribedSampler, Descriptions
-from datasets.tasks.episodes import to_float
 
 FEW = ("digits", "braille")  # sets of few classes, which are split several times
 INK = FEW
@@ -54,7 +53,8 @@ def split(data: Dataset, config: ZeroShotOptions, number: int) -> Split:
     if config.data in FEW:
         drawn = _drawn(config, len(data.class_names), number)
         data = dataclasses.replace(data, splits=drawn)
-    described, words = (descriptions(data, topics)(data.words) for topics in (config.topics, 0))
+    words = descriptions(data)(data.words)  # [class, word]
+    described = descriptions(data, config.topics)(data.words) if config.topics else words
     return Split(data, described, words, number)
 
 
@@ -143,10 +143,7 @@ def read(paths: Iterable[str | Path], config: ZeroShotOptions) -> np.ndarray:
     Raises:
         DataError: a file is missing or broken.
     """
-    height, width, channels = item_shape(config)
-    ink = config.data in INK
-    found = [read_image(path, (height, width), channels, ink) for path in paths]
-    return to_float(np.reshape(found, [-1, height, width, channels])).numpy()
+    return read_pictures(paths, item_shape(config), config.data in INK)
 
 
 def embed_words(texts: Iterable[str], config: ZeroShotOptions) -> np.ndarray:

@@ -43,14 +43,15 @@ def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) ->
 
 def _contenders(name: str, learner, features, drawn: Split) -> dict:
     """Name -> (function of the inputs, descriptions that it takes)."""
-    means = baselines.mean_of_seen(features, drawn)
-    words = baselines.ridge(features, drawn, drawn.words)
+    means = baselines.class_means(features, drawn)  # [class, dim]
+    weighted = baselines.mean_of_seen(means, drawn)
+    words = baselines.ridge(means, drawn, drawn.words)
     found = {
-        baselines.MEAN: (baselines.nearest(features, means), drawn.words),
+        baselines.MEAN: (baselines.nearest(features, weighted), drawn.words),
         baselines.RIDGE: (baselines.nearest(features, words), drawn.words),
     }
     if drawn.described.shape != drawn.words.shape:
-        topics = baselines.ridge(features, drawn, drawn.described)
+        topics = baselines.ridge(means, drawn, drawn.described)
         found[baselines.RIDGE_TOPICS] = (baselines.nearest(features, topics), drawn.described)
     return {**found, name: (lambda inputs: learner(inputs, training=False), drawn.described)}
 
