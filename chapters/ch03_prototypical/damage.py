@@ -53,6 +53,8 @@ class Damaged:
     def episode(self, index) -> Episode:
         """Batch number ``index`` (int or scalar tensor) as an Episode."""
         whole = self.sampler.episode(index)
+        if not any(self.shares):  # nothing is hit
+            return whole
         support_hit, query_hit = self.hit(index)
         return whole._replace(
             support_x=self._damaged(whole.support_x, support_hit),

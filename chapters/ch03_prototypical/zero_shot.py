@@ -68,7 +68,7 @@ class ZeroShotPrototypicalNetwork(FewShotLearner):
     def prototypes(self, attributes, training=False):
         """Embedded descriptions: [task, way, word] -> [task, way, dim]."""
         # c_k = g(v_k) / |g(v_k)|; queries keep their length, which sets how sure an answer is
-        c = _over_last(self.describer, attributes, training)  # [task, way, dim]
+        c = embed_tasks(self.describer, attributes, training)  # [task, way, dim]
         return c * tf.math.rsqrt(tf.reduce_sum(c**2, axis=-1, keepdims=True) + 1e-8)
 
     def get_config(self):
@@ -81,10 +81,3 @@ class ZeroShotPrototypicalNetwork(FewShotLearner):
         parts = ("encoder", "describer")
         own = {name: keras.saving.deserialize_keras_object(config.pop(name)) for name in parts}
         return cls(**own, **config)
-
-
-def _over_last(network, x, training):
-    """A network of vectors on [task, class, word]: [task, class, dim]."""
-    flat = tf.reshape(x, [-1, x.shape[-1]])  # [task * class, word]
-    y = network(flat, training=training)  # [task * class, dim]
-    return tf.reshape(y, [tf.shape(x)[0], tf.shape(x)[1], y.shape[-1]])  # [task, class, dim]
