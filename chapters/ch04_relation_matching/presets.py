@@ -31,7 +31,7 @@ EMOJI = {
     "rotations": False,
     "augment": True,
     "query": 4,
-    "steps": 25000,
+    "steps": 10000,
     "schedule": "cosine",
     "steps_per_epoch": 1000,
     "columns": "5w1s,20w1s,5w5s,20w5s",
@@ -103,7 +103,7 @@ RELATION = {
     "paper_20way_1shot": {**LONG, **CLASSES_COMPETE, "query": 10, "steps": 20000},
     "paper_20way_5shot": {**LONG, **CLASSES_COMPETE, "shot": 5, "query": 5, "steps": 20000},
     # Signs in colour, of which there are five to nine drawings.
-    "emoji": {**EMOJI, **LONG, **CLASSES_COMPETE, "steps": 15000},
+    "emoji": {**EMOJI, **LONG, **CLASSES_COMPETE},
 }
 
 # --- the book's toy -------------------------------------------------------------------------------
