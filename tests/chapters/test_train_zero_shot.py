@@ -1,23 +1,26 @@
-"""The zero-shot script as its user runs it, with a tiny budget."""
+"""The zero-shot scripts of chapters 3 and 4 as their user runs them, with a tiny budget."""
 
 import json
 
 import pytest
 
-from chapters.ch03_prototypical import train_zero_shot
+from chapters.ch03_prototypical import train_zero_shot as prototypical
 from chapters.ch03_prototypical.presets import ZERO_SHOT
+from chapters.ch04_relation_matching import train_zero_shot as relation
 from chapters.engine.errors import ConfigError
 from datasets.sets import sources
+from tests.chapters.presets import each
 
 TINY = [
     "--h-dim", "4", "--z-dim", "4", "--feature-steps", "2", "--steps", "4",
     "--steps-per-epoch", "2", "--steps-per-call", "2", "--validation-episodes", "2",
     "--test-episodes", "5", "--way", "4",
 ]  # fmt: skip
-METHODS = {
-    "chance", "mean of the seen classes, by shared words", "ridge regression of words",
-    "zero-shot prototypical network",
-}  # fmt: skip
+BASELINES = {"chance", "mean of the seen classes, by shared words", "ridge regression of words"}
+SCRIPTS = {
+    "zero-shot prototypical network": prototypical.main,
+    "zero-shot relation network": relation.main,
+}
 
 
 def here(preset):
@@ -28,19 +31,26 @@ def here(preset):
     return emoji if preset == "emoji" else ["--splits", "2"]
 
 
-@pytest.mark.parametrize("preset", ZERO_SHOT)
-def test_every_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("method", "preset"),
+    [
+        pytest.param(method, *preset.values, marks=preset.marks, id=f"{method}-{preset.values[0]}")
+        for method, fast in zip(SCRIPTS, (("quick", "emoji"), ("quick",)), strict=True)
+        for preset in each(ZERO_SHOT, fast)
+    ],
+)
+def test_every_preset_runs_with_a_tiny_budget(method, preset, tmp_path, capsys):
     run = tmp_path / "run"
     exported = ["--export", str(tmp_path / "exported")] if preset == "quick" else []
     arguments = ["--preset", preset, *TINY, *here(preset), "--run", str(run), *exported]
-    train_zero_shot.main(arguments)
+    SCRIPTS[method](arguments)
     metrics = json.loads((run / "metrics.json").read_text())
     topics = {"ridge regression of topics"} if preset == "emoji" else set()
-    assert {row["method"] for row in metrics["results"]} == METHODS | topics
+    assert {row["method"] for row in metrics["results"]} == {method} | BASELINES | topics
     several = preset != "emoji"
     assert {row["runs"] for row in metrics["results"]} == {2 if several else None}
     (headline,) = (row for row in metrics["results"] if row["headline"])
-    assert headline["method"] == "zero-shot prototypical network"
+    assert headline["method"] == method
     chance = next(row for row in metrics["results"] if row["method"] == "chance")
     assert chance["mean"] == pytest.approx(1 / chance["way"])
     assert (run / "descriptions.png").exists() and (run / "model.weights.h5").exists()
@@ -50,14 +60,15 @@ def test_every_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
     assert bool(exported) == ("SavedModel in" in out)
 
 
-def test_a_finished_run_is_resumed_without_training(tmp_path, capsys):
+def test_a_finished_run_is_resumed_without_training(tmp_path):
     arguments = [*TINY, "--splits", "2", "--run", str(tmp_path / "run")]
-    train_zero_shot.main(arguments)
+    prototypical.main(arguments)
     first = json.loads((tmp_path / "run/metrics.json").read_text())["results"]
-    train_zero_shot.main([*arguments, "--resume"])
+    prototypical.main([*arguments, "--resume"])
     assert json.loads((tmp_path / "run/metrics.json").read_text())["results"] == first
 
 
+@pytest.mark.parametrize("main", SCRIPTS.values(), ids=SCRIPTS)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -67,6 +78,6 @@ def test_a_finished_run_is_resumed_without_training(tmp_path, capsys):
         (["--strategy", "mirrored"], "--strategy does not apply"),
     ],
 )
-def test_options_without_effect_are_refused(arguments, sentence, tmp_path):
+def test_options_without_effect_are_refused(main, arguments, sentence, tmp_path):
     with pytest.raises(ConfigError, match=sentence):
-        train_zero_shot.main([*arguments, "--run", str(tmp_path / "run")])
+        main([*arguments, "--run", str(tmp_path / "run")])
