@@ -13,13 +13,15 @@ from typing import NamedTuple
 from chapters.engine import files, script
 from chapters.engine.configuration import Parser
 from zoo import catalogue
-from zoo.records import cards, results, store, wording
+from zoo.records import cards, results, safety, store, wording
 
 PAGE = Path(__file__).with_name("COMPARISON.md")
 BLOCK = re.compile(r"(<!-- comparison (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 COLUMNS = ((5, 1), (20, 1), (5, 5), (20, 5))  # way, shot
 EPISODE = {"way": 20, "shot": 1, "query": 5}  # of a training step that is timed
 TEST = {"way": 5, "shot": 1, "query": 15}  # of a test that is timed
+PICTURES = EPISODE["way"] * (EPISODE["shot"] + EPISODE["query"])
+MS_OF_A_MINUTE = 60_000
 
 
 class Row(NamedTuple):
@@ -42,7 +44,7 @@ ROWS = {
         Row("prototypical network", OMNIGLOT),
         Row("Gaussian prototypical network", "gaussian-omniglot"),
         Row("semi-supervised, a tenth of the labels", "semi-prototypical-omniglot-masked"),
-        Row("relation network", "relation-omniglot-20way-1shot", "relation-omniglot-20way-5shot"),
+        Row("relation network", "relation-omniglot-20way-1shot"),
         Row("matching network, bare cosine", "matching-omniglot-cosine"),
         Row("matching network", "matching-omniglot"),
         Row("matching network, full context", "matching-omniglot-context"),
@@ -114,11 +116,25 @@ def _cost(row: Row, rows: list[dict[str, str]], times) -> list[str]:
     if row.method or row.one not in catalogue.list_models():
         return ["-"] * 4
     card = cards.read(store.FOLDER / row.one)
-    step, test = times.get(row.one, (None, None))
-    milliseconds = [
-        "-" if x is None else f"{x:.0f}" if x >= 10 else f"{x:.1f}" for x in (step, test)
-    ]
-    return [f"{card['parameters']:,}", f"{card['train_seconds'] / 60:.0f}", *milliseconds]
+    parameters = f"{card['parameters']:,}"
+    if row.one not in times:
+        return [parameters, "-", "-", "-"]
+    step, test = times[row.one]
+    config = safety.read_json(store.FOLDER / row.one / store.CONFIG)
+    # minutes = steps * pictures of a step * minutes of a picture in the step that is timed
+    minutes = card["steps"] * pictures_of_step(config) * step / PICTURES / MS_OF_A_MINUTE
+    milliseconds = [f"{x:.0f}" if x >= 10 else f"{x:.1f}" for x in (step, test)]
+    return [parameters, f"{minutes:.0f}", *milliseconds]
+
+
+def pictures_of_step(config: dict) -> int:
+    """Pictures that pass the encoder in a training step of these options."""
+    if "batch" in config:  # minibatches instead of episodes
+        return config["batch"]
+    pictures = config["way"] * (config["shot"] + config["query"])
+    if config.get("method") in ("soft", "cluster", "masked"):  # trained with unlabelled items
+        pictures += config["unlabelled"] * (config["way"] + config["distractors"])
+    return config["tasks"] * pictures
 
 
 def known_times(page: str) -> dict[str, tuple[float, float]]:

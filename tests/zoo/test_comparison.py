@@ -32,8 +32,23 @@ def test_figures_are_those_of_the_results(one_row):
         and row["label"] == "20-way 5-shot"
     )
     assert cells(page, "prototypical")[4].startswith(f"{100 * float(mean):.2f} ± ")
-    assert cells(page, "prototypical")[5:] == ["112,192", "52", "61", "4.6"]
+    assert cells(page, "prototypical")[5:] == ["112,192", "49", "61", "4.6"]
     assert cells(page, "pixels")[1].startswith("51.04") and cells(page, "pixels")[5:] == ["-"] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "pictures"),
+    [
+        ({}, 60 * 6),
+        ({"tasks": 4}, 4 * 60 * 6),
+        ({"batch": 128, "way": 2}, 128),
+        ({"method": "masked", "unlabelled": 5, "distractors": 5, "way": 5, "query": 1}, 60),
+        ({"method": "supervised", "unlabelled": 5, "distractors": 5, "way": 5, "query": 1}, 10),
+    ],
+)
+def test_pictures_of_a_step(options, pictures):
+    config = {"way": 60, "shot": 1, "query": 5, "tasks": 1, **options}
+    assert comparison.pictures_of_step(config) == pictures
 
 
 def test_times_stay_when_figures_are_written_anew(one_row):
