@@ -295,9 +295,7 @@ DESCRIBED = Model(
 
 MODELS = {
     "relation-omniglot-5way-1shot": RELATION_NETWORK,
-    "relation-omniglot-5way-5shot": RELATION_NETWORK,
     "relation-omniglot-20way-1shot": RELATION_NETWORK,
-    "relation-omniglot-20way-5shot": RELATION_NETWORK,
     "relation-emoji": RELATION_NETWORK,
     "matching-omniglot": MATCHING_MODEL,
     "matching-omniglot-cosine": MATCHING_MODEL,  # without a scale, as in the paper
