@@ -31,6 +31,9 @@ METHODS = {
     "MANN": "steelblue",
     "LSTM": "chocolate",
     "feed-forward network": "tab:olive",
+    "LSTM optimizer": "navy",
+    "RNNprop": "darkviolet",
+    "meta-LSTM": "royalblue",
 }
 BASELINES = {
     "joint training": ("0.35", "--"),
@@ -40,6 +43,11 @@ BASELINES = {
     "raw pixels": ("0.55", "-."),
     "logistic regression": ("0.35", "--"),
     "length of the clip": ("0.55", "-."),
+    "SGD": ("0.75", "-"),
+    "momentum": ("0.6", ":"),
+    "NAG": ("0.6", "-."),
+    "RMSprop": ("0.75", "--"),
+    "Adam": ("0.3", "--"),
 }
 
 # A page shows a picture of WIDTH inches as it is and a wider one smaller, with its letters.
@@ -201,9 +209,16 @@ def whole_numbers(axis) -> None:
     axis.xaxis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
 
 
-def log_scale(axis) -> None:
-    """A logarithmic y axis whose ticks are plain numbers: 0.2 instead of 2 x 10^-1."""
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-    axis.yaxis.set_minor_formatter(ticker.NullFormatter())
+def log_scale(axis, name: str = "y", subs=(1, 2, 5)) -> None:
+    """A logarithmic axis whose ticks are plain numbers: 0.2 instead of 2 x 10^-1.
+
+    Args:
+        axis: of the picture.
+        name: ``y`` or ``x``.
+        subs: ticks of a power of ten; (1,) where there are many powers.
+    """
+    axis.set(**{f"{name}scale": "log"})
+    scale = getattr(axis, f"{name}axis")
+    scale.set_major_locator(ticker.LogLocator(subs=subs))
+    scale.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    scale.set_minor_formatter(ticker.NullFormatter())

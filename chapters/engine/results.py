@@ -16,7 +16,9 @@ TESTED = {
     "classes": ("class", "episodes"),
     "tasks": ("task", "episodes"),
     "sequences": ("sequence", "sequences"),
+    "problems": ("problem", "problems"),
 }
+FORMULA = ("sequences", "problems")  # there are no splits of these
 NUMBER = (int, float)
 # What a row must hold to be written and compared: those of older runs do not.
 FIELDS = {
@@ -89,7 +91,7 @@ class Result(NamedTuple):
     def protocol(self) -> str:
         """How it was measured, but for batch norm and seed."""
         one, drawn = TESTED[self.tested]
-        known = self.tested == "sequences"  # these come from a formula: there are no splits
+        known = self.tested in FORMULA
         parts = [self.data if known else f"{self.data}, {self.split} {self.tested}"]
         if self.generated:
             parts.append("generated stand-in")

@@ -1,10 +1,12 @@
 """Options of the experiments that several chapters run; data only."""
 
+import math
 import re
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chapters.engine.configuration import RunConfig, changed, option, shorten
+from chapters.engine.configuration import RunConfig, changed, number, option, shorten
 from chapters.engine.errors import ConfigError
 
 CLASSES, ITEMS, TASKS = 10_000, 10_000, 10_000  # most ways, shots or queries, tasks of a batch
@@ -12,6 +14,7 @@ EPISODES = 10**7
 # Options of every script that do not apply to some: why.
 ONE_DEVICE = {"strategy": "whose steps are one compiled program for one device"}
 NO_DATA = {"data_root": "which makes its data up"}
+LEAST_RATES = 7  # of a search: with fewer the best one may lie anywhere between them
 UNITS, STEPS = 4096, 1000  # most units of a layer, inner steps (a graph has a copy of each)
 
 
@@ -58,6 +61,22 @@ def counts(text: str, flag: str) -> list[int]:
 def widths(text: str, flag: str) -> list[int]:
     """``40,40`` -> units of the hidden layers; ConfigError names the option."""
     return numbers(text, flag, least=1, most=UNITS)
+
+
+def rates(text: str, flag: str) -> list[float]:
+    """``0.001,0.01,0.1`` -> rates in order; ConfigError where they are too few to choose from."""
+    try:
+        found = sorted({number(part.strip()) for part in text.split(",") if part.strip()})
+    except ArgumentTypeError as error:
+        raise ConfigError(
+            f"{flag} is {shorten(text)!r}; expected positive numbers with commas between."
+        ) from error
+    if len(found) < LEAST_RATES or not 0 < found[0] <= found[-1] < math.inf:
+        raise ConfigError(
+            f"{flag} is {shorten(text)!r}, {len(found)} different rates; give at least "
+            f"{LEAST_RATES} positive ones with commas between, so that one of them suits."
+        )
+    return found
 
 
 @dataclass(frozen=True)
