@@ -1,0 +1,1 @@
+"""Chapter 1: what an episode is, and learning the optimizer."""
