@@ -5,6 +5,7 @@ import re
 import wave
 from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,6 +89,18 @@ def copies_bits(folder, monkeypatch):
     assert names["probabilities"].shape == (2, 7, 8)
 
 
+def trains_by_a_learned_rule(folder, monkeypatch):
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    before = [w.copy() for w in model.get_weights()]
+    x, y = rng.random([70, 4], dtype=np.float32), rng.integers(0, 3, 70)
+    names = yield {"model": model, "x": x, "y": y}
+    assert int(names["optimizer"].iterations) == 10
+    assert all(np.abs(a - b).max() > 0 for a, b in zip(before, model.get_weights(), strict=True))
+
+
 def reads_data(folder, monkeypatch):
     draw(folder / "my_data", *(f"{name}/{k}.png" for name in "ABCDEF" for k in "12"))
     record(folder / "my_sounds", *(f"{name}/{k}.wav" for name in "AB" for k in "12"))
@@ -106,6 +119,7 @@ SETTINGS = {
     "README.md": adapts_and_serves,
     "zoo/README.md": asks_the_zoo,
     "datasets/README.md": reads_data,
+    "chapters/ch01_learned_optimizers/LEARNED_OPTIMIZERS.md": trains_by_a_learned_rule,
     "chapters/ch05_memory/README.md": copies_bits,
     "chapters/ch06_maml/README.md": adapts,
 }  # page -> what stands around its Python: gives the names it uses, looks at those it sets

@@ -89,6 +89,17 @@ def export(model, format: str, folder, data: str = "") -> str:
     return exporting.export(loaded.on(data) if data else loaded, format, folder)
 
 
+def optimizer(model):
+    """A published update rule as a Keras optimizer, for ``model.compile``: see ``zoo.optimizing``.
+
+    Args:
+        model: a name such as ``rnnprop-digits``, what ``load`` gave, or the folder of a run.
+    """
+    from zoo import optimizing
+
+    return optimizing.optimizer(model)
+
+
 def publish(run, name: str, anyway: bool = False):
     """Turn a finished run into a model of the zoo: see ``zoo.publishing.publish``."""
     from zoo import publishing
@@ -96,4 +107,14 @@ def publish(run, name: str, anyway: bool = False):
     return publishing.publish(run, name, anyway)
 
 
-__all__ = ["evaluate", "export", "info", "list_models", "load", "match", "predict", "publish"]
+__all__ = [
+    "evaluate",
+    "export",
+    "info",
+    "list_models",
+    "load",
+    "match",
+    "optimizer",
+    "predict",
+    "publish",
+]

@@ -60,6 +60,20 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     )
 
 
+def of_run(entry: Entry, run: Path):
+    """The learner of a finished run that is not published.
+
+    Raises:
+        ZooError: files that are missing or do not fit each other.
+    """
+    config = _options(entry, run / store.CONFIG)
+    weights = safety.read_weights(run / store.WEIGHTS, None)
+    with _float32():
+        learner = function(entry.model.build)(config)
+    _assign(learner, weights, run)
+    return learner
+
+
 @contextlib.contextmanager
 def _float32():
     """Keras' settings under which all models were trained, whatever the process is set to."""

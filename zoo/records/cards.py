@@ -121,7 +121,9 @@ def doubts(method: str, rows: list[dict]) -> list[str]:
     """
     found = []
     own = [row for row in rows if row["method"] == method]
-    few = [row["episodes"] for row in own if 0 < (row.get("episodes") or 0) < ENOUGH]
+    # An interval over runs holds what episodes add to it, however few there are in each.
+    counts = [row.get("episodes") or 0 for row in own if not row.get("runs")]
+    few = [count for count in counts if 0 < count < ENOUGH]
     if few:
         found.append(f"tested on {min(few)} episodes, fewer than {ENOUGH}")
     if not own:
