@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from chapters.engine.errors import RunError
+
 
 @keras.saving.register_keras_serializable(__package__)
 class LearnedOptimizer(keras.optimizers.Optimizer):
@@ -25,9 +27,15 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._memories = []
 
     def build(self, variables):
-        """Make the memory of each variable, empty."""
+        """Make the memory of each variable, empty.
+
+        Raises:
+            RunError: there are no variables.
+        """
         if self.built:
             return
+        if not variables:
+            raise RunError("The model has no trainable weights, so there is nothing to optimize.")
         super().build(variables)
         self._memories = [
             self.add_variable(

@@ -118,7 +118,8 @@ LEARNED = {
     "paper": {**PLAIN, "steps": 10000, "steps_per_epoch": 500},
     # One network at a time: it has 1,510 coordinates.
     "digits": {**DIGITS, "method": "rnnprop", "units_spread": 3.0, "steps": 300, "seeds": 5},
-    "digits_lstm": {**DIGITS, "scale": 0.01, "steps": 1000, "seeds": 5},
+    # The paper's rule on the same networks, with the authors' scale of the output.
+    "digits_lstm": {**DIGITS, "scale": 0.01, "steps": 1000, "seeds": 3},
 }
 
 # --- meta-LSTM ------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from chapters.engine.errors import RunError
+
 EXPLODED = 100.0  # times its first loss: a problem beyond it teaches nothing
 SMALLEST = 1e-12  # added to losses before the logarithm: a loss may reach 0
 
@@ -34,8 +36,14 @@ class Losses(NamedTuple):
 
 
 def begin(rule, problem, data) -> tuple[Losses, Run]:
-    """The losses before the first step, each [problem], and the state of a run there."""
+    """The losses before the first step, each [problem], and the state of a run there.
+
+    Raises:
+        RunError: a problem without parameters.
+    """
     theta = data["start"]
+    if theta.shape[-1] == 0:
+        raise RunError("The problem has no parameters, so there is nothing to optimize.")
     none = tf.fill(tf.shape(theta)[:1], theta.dtype.max)
     loss, cut, gradient = evaluate(problem, theta, data, tf.constant(0), none)
     limit = EXPLODED * tf.where(cut, 1.0, loss)  # a problem may be broken from the start

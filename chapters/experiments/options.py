@@ -71,7 +71,7 @@ def rates(text: str, flag: str) -> list[float]:
         raise ConfigError(
             f"{flag} is {shorten(text)!r}; expected positive numbers with commas between."
         ) from error
-    if len(found) < LEAST_RATES or not 0 < found[0] <= found[-1] < math.inf:
+    if len(found) < LEAST_RATES or not all(0 < rate < math.inf for rate in found):
         raise ConfigError(
             f"{flag} is {shorten(text)!r}, {len(found)} different rates; give at least "
             f"{LEAST_RATES} positive ones with commas between, so that one of them suits."

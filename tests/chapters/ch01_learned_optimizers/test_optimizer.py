@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from chapters.ch01_learned_optimizers.learned import LSTMRule, RNNprop
 from chapters.ch01_learned_optimizers.optimizer import LearnedOptimizer
+from chapters.engine.errors import RunError
 
 
 @pytest.fixture(params=[LSTMRule, RNNprop])
@@ -78,6 +79,11 @@ def test_state_and_rule_are_saved_and_restored(rule, tmp_path):
         np.abs(a - b).max() for a, b in zip(fresh.get_weights(), again.get_weights(), strict=True)
     ]
     assert max(apart) > 1e-5
+
+
+def test_a_model_without_weights_is_one_sentence(rule):
+    with pytest.raises(RunError, match="no trainable weights, so there is nothing to optimize"):
+        LearnedOptimizer(rule).build([])
 
 
 def test_rows_of_an_embedding_are_updated():

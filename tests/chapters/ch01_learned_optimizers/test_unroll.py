@@ -9,6 +9,7 @@ from chapters.ch01_learned_optimizers import unroll
 from chapters.ch01_learned_optimizers.hand_made import sgd
 from chapters.ch01_learned_optimizers.learned import LSTMRule, RNNprop
 from chapters.ch01_learned_optimizers.problems import Quadratics
+from chapters.engine.errors import RunError
 
 
 @pytest.fixture
@@ -206,6 +207,11 @@ def test_a_compiled_run_is_the_eager_one(problem, rule):
     data = problem(0)
     run = tf.function(lambda data: unroll.trajectory(rule, problem, data, 5), jit_compile=True)
     np.testing.assert_allclose(run(data), unroll.trajectory(rule, problem, data, 5), rtol=1e-4)
+
+
+def test_a_problem_without_parameters_is_one_sentence(rule, problem):
+    with pytest.raises(RunError, match="no parameters, so there is nothing to optimize"):
+        unroll.begin(rule, problem, {"start": tf.zeros([3, 0])})
 
 
 def test_f_is_differentiated_once_in_a_step(problem, rule):
