@@ -30,22 +30,24 @@ def optimizer(model: str | Path | Loaded):
     Raises:
         ZooError: no such model, or one that takes something else than gradients.
     """
-    if isinstance(model, Loaded):
-        loaded = model
-    elif Path(model).is_dir():
-        loaded = None
-    else:
-        loaded = loading.load(str(model))
-    if loaded and loaded.kind.takes != "gradients":
-        raise ZooError(
-            f"{loaded.name} takes {loaded.kind.takes} and is no update rule; {RULE} is one."
-        )
-    rule = loaded.learner if loaded else _of_run(Path(model))
+    named = isinstance(model, Loaded) or not Path(model).is_dir()
+    rule = _of_name(model) if named else _of_run(model)
     return function("chapters.ch01_learned_optimizers.optimizer:LearnedOptimizer")(rule)
 
 
-def _of_run(run: Path):
+def _of_name(model: str | Loaded):
+    """The rule of a model of the zoo."""
+    loaded = model if isinstance(model, Loaded) else loading.load(str(model))
+    if loaded.kind.takes != "gradients":
+        raise ZooError(
+            f"{loaded.name} takes {loaded.kind.takes} and is no update rule; {RULE} is one."
+        )
+    return loaded.learner
+
+
+def _of_run(folder: str | Path):
     """The rule that a run has learned."""
+    run = Path(folder)
     made_by = safety.read_json(run / store.CONFIG).get("script", "")
     entry = catalogue.of_run("own-rule", made_by)
     if entry.model.items != "gradient":

@@ -12,6 +12,7 @@ from chapters.ch01_learned_optimizers.meta_lstm import flatten, unflatten
 from chapters.ch01_learned_optimizers.networks import conv4
 from chapters.engine.functional import as_tensors
 from chapters.engine.learner import GradientLearner
+from chapters.engine.loop import Loop
 from chapters.engine.update import apply_gradients
 from chapters.experiments import images
 from chapters.experiments.images import adaptation
@@ -20,7 +21,7 @@ from datasets.tasks.minibatches import Minibatches
 
 OPTIMIZERS = ("SGD", "Adam")
 BATCH = 128  # pictures of a step of pretraining
-STEPS_PER_CALL = 50
+STEPS_PER_EPOCH = 500  # between lines of its log
 
 
 class FineTuned(GradientLearner):
@@ -54,10 +55,10 @@ class FineTuned(GradientLearner):
         return weights
 
 
-def contenders(objective, data, validation, config) -> tuple[dict, dict]:
+def contenders(objective, data, validation, config, run) -> tuple[dict, dict]:
     """Both starts with both optimizers: name -> learner, and name -> the rate that it has."""
     starts = {"random": conv4(images.item_shape(config), config.way, config.filters)}
-    starts["pretrained"] = pretrained(data, config)
+    starts["pretrained"] = pretrained(data, config, run)
     learners, found = {}, {}
     for start, network in starts.items():
         for rule in OPTIMIZERS:
@@ -79,7 +80,7 @@ def best_rate(learner: FineTuned, validation, config) -> float:
     return max(rates(config.rates, "--rates"), key=accuracy)
 
 
-def pretrained(data, config) -> keras.Sequential:
+def pretrained(data, config, run) -> keras.Sequential:
     """A network for tasks whose features were learned by telling all training classes apart."""
     batches = Minibatches(data, config.train_split, BATCH, config.seed, rotations=config.rotations)
     classifier = conv4(images.item_shape(config), batches.classes, config.filters)
@@ -87,29 +88,28 @@ def pretrained(data, config) -> keras.Sequential:
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(classifier.trainable_variables)
 
-    def classify_step(index):
-        x, y = batches(index)
+    def classify_step(batch, seed=None):
+        x, y = batch
         with tf.GradientTape() as tape:
             logits = classifier(x, training=True)  # [item, class]
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)  # [item]
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, classifier.trainable_variables)
         apply_gradients(optimizer, loss, gradients, classifier.trainable_variables)
-        return loss
+        return {"loss": loss}
 
-    @tf.function
-    def steps(first, count):
-        loss = tf.constant(0.0)
-        for index in tf.range(first, first + count):
-            loss = classify_step(index)
-        return loss
-
-    print(f"Pretraining: {batches.classes} classes, {config.pretraining} steps.", flush=True)
-    for first in range(0, config.pretraining, STEPS_PER_CALL):
-        count = min(STEPS_PER_CALL, config.pretraining - first)
-        loss = steps(tf.constant(first), tf.constant(count))
-        if first % (10 * STEPS_PER_CALL) == 0:
-            print(f"step {first + count}, loss {float(loss):.3f}", flush=True)
+    if config.pretraining:
+        print(f"Pretraining: {batches.classes} classes, {config.pretraining} steps.", flush=True)
+        Loop(
+            classify_step,
+            batches,
+            model=classifier,
+            optimizer=optimizer,
+            run=run.sub("pretrained"),
+            steps=config.pretraining,
+            steps_per_epoch=STEPS_PER_EPOCH,
+            steps_per_call=config.steps_per_call,
+        )()
     network = conv4(images.item_shape(config), config.way, config.filters)
     features = as_tensors(classifier.trainable_variables[:-2])  # all but the last layer
     for variable, value in zip(network.trainable_variables, features, strict=False):

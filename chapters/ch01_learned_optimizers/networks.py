@@ -16,12 +16,8 @@ def strided_block(filters: int) -> list:
     ]
 
 
-def body(image_shape, filters: int) -> list:
-    """Layers up to the features: four blocks and the mean over space, [item, filters]."""
-    blocks = [layer for _ in range(4) for layer in strided_block(filters)]
-    return [layers.Input(image_shape), *blocks, layers.GlobalAveragePooling2D()]
-
-
 def conv4(image_shape, outputs: int, filters: int) -> keras.Sequential:
     """Four blocks, the mean over space, one linear layer with ``outputs`` logits."""
-    return keras.Sequential([*body(image_shape, filters), layers.Dense(outputs)], name="conv4")
+    blocks = [layer for _ in range(4) for layer in strided_block(filters)]
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(outputs)]
+    return keras.Sequential([layers.Input(image_shape), *blocks, *head], name="conv4")

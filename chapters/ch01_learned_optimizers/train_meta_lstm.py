@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     run.weights(learner)
 
     # Test, beside ordinary optimizers with as many steps.
-    others, found = fine_tuning.contenders(cross_entropy, data, validation, config)
+    others, found = fine_tuning.contenders(cross_entropy, data, validation, config, run)
     results = fine_tuning.test({**others, NAME: learner}, tests, data, config)
     run.metrics(NAME, results, learner, loop, rates=found, **images.seen(data, config))
 
