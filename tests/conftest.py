@@ -42,8 +42,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory):
-    """A cache folder for the session: stand-ins are generated once and the user's stays clean."""
-    folder = tmp_path_factory.mktemp("metazoo_cache")
+    """A cache folder for the session: stand-ins are generated once and the user's stays clean.
+
+    All processes share it, as those of a user do: one generates, the others wait.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "metazoo_cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METAZOO_CACHE", str(folder))
         yield folder
