@@ -16,6 +16,7 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.figures import label, plt
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 TINY = [
@@ -30,7 +31,8 @@ def finished(tmp_path_factory):
     """A tiny finished run with its SavedModel."""
     folder = tmp_path_factory.mktemp("run")
     run, exported = folder / "run", folder / "exported"
-    train.main(["--preset", "quick", *TINY, "--run", str(run), "--export", str(exported)])
+    with without_graphs():
+        train.main(["--preset", "quick", *TINY, "--run", str(run), "--export", str(exported)])
     return run, exported
 
 
@@ -71,7 +73,8 @@ def test_saved_model_adapts_to_other_ways_and_shots(finished):
 
 
 def test_a_second_run_with_the_same_seed_has_the_same_numbers(finished, tmp_path):
-    train.main(["--preset", "quick", *TINY, "--run", str(tmp_path)])
+    with without_graphs():
+        train.main(["--preset", "quick", *TINY, "--run", str(tmp_path)])
     first, second = (
         json.loads((run / "metrics.json").read_text())["results"] for run in (finished[0], tmp_path)
     )
@@ -101,8 +104,9 @@ def test_own_folder_of_pictures_of_mixed_sizes_and_kinds(tmp_path, capsys, monke
             pixels = rng.integers(0, 256, [20 + number, 30, 4], dtype=np.uint8)
             Image.fromarray(pixels).convert(mode).save(tmp_path / "own" / name / f"{number}.png")
     options = ["--steps", "2", "--steps-per-epoch", "2", "--test-episodes", "5"]
+    small = ["--h-dim", "4", "--z-dim", "4", "--validation-episodes", "5"]
     folder, run = str(tmp_path / "own"), str(tmp_path / "run")
-    train.main(["--data", folder, "--run", run, "--validation-episodes", "5", *options])
+    train.main(["--data", folder, "--run", run, *small, *options])
     printed = capsys.readouterr().out
     assert "classes never seen" in printed
     assert "accuracy 4-way 1-shot: " in printed and "val_accuracy 2-way 1-shot: " in printed

@@ -14,6 +14,7 @@ from chapters.engine import configuration, script
 from chapters.engine.evaluation import Conditions, Score
 from chapters.engine.results import interval95_of_runs
 from chapters.experiments import images
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 TINY = [
@@ -35,7 +36,8 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     run, exported = folder / "run", folder / "exported"
     more = ["--label-splits", "2", "--run", str(run), "--export", str(exported)]
-    main(["--preset", "quick", *TINY, *more])
+    with without_graphs():
+        main(["--preset", "quick", *TINY, *more])
     return run, exported
 
 
@@ -88,8 +90,9 @@ def test_saved_model_has_an_entrance_for_unlabelled_items(finished):
 
 def test_a_finished_run_that_is_resumed_has_the_same_numbers(finished):
     """Both networks are restored, each from its own folder."""
-    first = results(finished[0])
-    main(["--preset", "quick", *TINY, "--label-splits", "2", "--run", str(finished[0]), "--resume"])
+    first, more = results(finished[0]), ["--label-splits", "2", "--run", str(finished[0])]
+    with without_graphs():
+        main(["--preset", "quick", *TINY, *more, "--resume"])
     assert results(finished[0]) == first
 
 
@@ -109,7 +112,8 @@ def test_every_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys):
 def test_signs_of_five_to_nine_pictures_are_enough(tmp_path):
     """Painted signs stand for the emoji: uneven classes, in colour."""
     sizes = [option for option in TINY if option not in ("--data", "strokes")]
-    main(["--preset", "emoji", "--data", "painted_signs", *sizes, "--run", str(tmp_path)])
+    with without_graphs():
+        main(["--preset", "emoji", "--data", "painted_signs", *sizes, "--run", str(tmp_path)])
     rows = [row for row in results(tmp_path) if "distractors" in row["label"]]
     assert {row["query"] for row in rows} == {2}  # of 6 pictures: a support, 3 unlabelled
 
@@ -145,10 +149,11 @@ def test_the_zoo_measures_as_the_script_did(finished):
     config = options("--preset", "quick", *TINY)
     learner = train_semi_supervised.build_learner(config)
     learner.load_weights(finished[0] / "model.weights.h5")  # of the first network
-    found = unlabelled_tests.evaluate(learner, config, Conditions(episodes=10))
+    with without_graphs():
+        found = unlabelled_tests.evaluate(learner, config, Conditions(episodes=10))
+        other = unlabelled_tests.evaluate(learner, config, Conditions(way=3, shot=2, episodes=5))
     known = [r for r in results(finished[0]) if r["method"] == "masked soft k-means"]
     assert [row["mean"] for row in found] == [row["values"][0] for row in known if "values" in row]
-    other = unlabelled_tests.evaluate(learner, config, Conditions(way=3, shot=2, episodes=5))
     assert [(row["way"], row["shot"]) for row in other] == [(3, 2), (3, 2)]
 
 
@@ -169,7 +174,7 @@ def test_own_folder_of_few_pictures_is_split_so_that_every_part_has_some(
 ):
     folder = draw(tmp_path / "own", classes, items)
     small = ["--steps", "2", "--steps-per-epoch", "2", "--validation-episodes", "5",
-             "--h-dim", "4", "--z-dim", "4"]  # fmt: skip
+             "--test-episodes", "5", "--h-dim", "4", "--z-dim", "4"]  # fmt: skip
     with pytest.warns() as told:
         main(["--data", folder, "--run", str(tmp_path / "run"), *small])
     assert any("--labelled 0.1 becomes" in str(one.message) for one in told)
