@@ -1,6 +1,5 @@
 """The scripts of chapter 1 as their users run them, with tiny budgets."""
 
-import contextlib
 import json
 
 import keras
@@ -15,6 +14,7 @@ from chapters.ch01_learned_optimizers.presets import LEARNED, META_LSTM
 from chapters.ch06_maml import networks as of_chapter_6
 from chapters.engine.errors import ConfigError
 from datasets import DataError
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 RATES = ["--rates", "0.001,0.003,0.01,0.03,0.1,0.3,1"]
@@ -30,14 +30,6 @@ TINY_IMAGES = [
     "--test-episodes", "2", "--test-query", "2", "--columns", "3w1s", "--pretraining", "2",
     "--tuning-episodes", "2", *RATES,
 ]  # fmt: skip
-
-
-@contextlib.contextmanager
-def without_graphs():
-    """Functions run without being compiled: that costs more than these few steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def results(run):

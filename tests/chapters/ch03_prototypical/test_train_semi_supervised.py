@@ -168,7 +168,9 @@ def draw(folder, classes, items):
     return str(folder)
 
 
-@pytest.mark.parametrize(("classes", "items"), [(8, 4), (20, 6), (6, 3)])
+@pytest.mark.parametrize(
+    ("classes", "items"), [(8, 4), pytest.param(20, 6, marks=pytest.mark.slow), (6, 3)]
+)
 def test_own_folder_of_few_pictures_is_split_so_that_every_part_has_some(
     classes, items, tmp_path, capsys
 ):

@@ -13,6 +13,7 @@ from chapters.ch05_memory.training import build_optimizer, sequence_step
 from chapters.engine import apart
 from chapters.engine.configuration import build
 from chapters.engine.errors import ConfigError
+from tests.chapters.graphs import without_graphs
 
 TINY = {
     "rnn_size": 5,
@@ -97,7 +98,8 @@ def test_pytorch_s_training_steps_lower_the_loss_as_ours_do(config):
 def test_without_pytorch_its_row_says_so(config, monkeypatch, capsys):
     monkeypatch.setattr(apart.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(benchmark, "others", lambda model, unrolled_xla: {})
-    benchmark.tables(config, [1], repeats=1, unrolled_xla=False)
+    with without_graphs():
+        benchmark.tables(config, [1], repeats=1, unrolled_xla=False)
     assert "PyTorch, eager              not installed\n" in capsys.readouterr().out
 
 

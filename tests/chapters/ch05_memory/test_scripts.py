@@ -14,6 +14,7 @@ from chapters.engine.evaluation import Conditions
 from chapters.engine.runs import RunFolder
 from datasets.tasks.sequences import CopyTask
 from tests.chapters.experiments.test_images import blots
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 TINY = [
@@ -43,23 +44,23 @@ def in_short(monkeypatch, no_pictures):
     """No graphs, small test batches, no pictures."""
     monkeypatch.setattr(train_ntm, "TEST_BATCH", 4)
     monkeypatch.setattr(train_mann, "TEST_BATCH", 2)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with without_graphs():
+        yield
 
 
 @pytest.fixture(scope="module")
 def ntm_run(tmp_path_factory):
-    """A tiny finished run of two seeds, compiled with XLA as it is by default."""
+    """A tiny finished run of two seeds; a longer training, below, is compiled as by default."""
     folder = tmp_path_factory.mktemp("ntm")
     run, exported = folder / "run", folder / "exported"
-    train_ntm.main([*TINY_NTM, "--seeds", "2", "--run", str(run), "--export", str(exported)])
+    with without_graphs():
+        train_ntm.main([*TINY_NTM, "--seeds", "2", "--run", str(run), "--export", str(exported)])
     return run, exported
 
 
 @pytest.fixture(scope="module")
 def mann_run(tmp_path_factory):
-    """A tiny finished run on generated characters."""
+    """A tiny finished run on generated characters, compiled with XLA as it is by default."""
     folder = tmp_path_factory.mktemp("mann")
     run, exported = folder / "run", folder / "exported"
     options = ["--run", str(run), "--export", str(exported), "--preset", "quick", "--length", "12"]
@@ -112,7 +113,8 @@ def test_an_exported_copier_takes_sequences_of_every_length(ntm_run):
 def test_the_weights_of_a_run_are_those_of_its_first_seed(ntm_run, no_pictures, tmp_path):
     run, _ = ntm_run
     alone = tmp_path / "alone"
-    train_ntm.main([*TINY_NTM, "--run", str(alone)])
+    with without_graphs():
+        train_ntm.main([*TINY_NTM, "--run", str(alone)])
     assert metrics(alone)["seeds"][0]["wrong_bits"] == metrics(run)["seeds"][0]["wrong_bits"]
 
 
@@ -127,10 +129,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_numbers(ntm_run, no_pictures,
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_ntm.report, "seed_line", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt), without_graphs():
             train_ntm.main(options)
     assert len(calls) == 1 and train_ntm.report.seed_line is original
-    train_ntm.main([*options, "--resume"])
+    with without_graphs():
+        train_ntm.main([*options, "--resume"])
     assert metrics(run)["results"] == metrics(ntm_run[0])["results"]
 
 
@@ -176,15 +179,21 @@ def test_every_preset_of_the_presentations_runs(preset, in_short, tmp_path, caps
     assert "Right labels in %" in capsys.readouterr().out
 
 
-def test_sequences_longer_than_the_memory_are_announced(capsys, in_short, tmp_path):
+def test_sequences_longer_than_the_memory_are_announced(capsys, monkeypatch, tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_ntm, "build", stop)  # after the warnings, before anything is trained
+    monkeypatch.setattr(train_mann, "build", stop)
     options = [*TINY_NTM, "--test-lengths", "3,9", "--run", str(tmp_path / "a")]
-    train_ntm.main(options)
+    with pytest.raises(KeyboardInterrupt):
+        train_ntm.main(options)
     warning = "Warning: length 9 has 9 vectors, but the memory has 8 slots"
     shown = capsys.readouterr().out
     assert shown.count("Warning") == 1 and warning in shown
-    train_mann.main(
-        [*TINY_MANN, "--preset", "quick", "--length", "12", "--run", str(tmp_path / "b")]
-    )
+    options = [*TINY_MANN, "--preset", "quick", "--length", "12", "--run", str(tmp_path / "b")]
+    with pytest.raises(KeyboardInterrupt):
+        train_mann.main(options)
     assert "episodes of 12 pictures are longer than the memory's 8 slots" in capsys.readouterr().out
 
 

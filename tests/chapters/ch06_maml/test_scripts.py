@@ -3,7 +3,6 @@
 What is run for many presets is run without graphs: compiling costs more than these few steps.
 """
 
-import contextlib
 import json
 
 import matplotlib.pyplot as plt
@@ -18,6 +17,7 @@ from chapters.engine.runs import RunFolder
 from chapters.experiments.images import adaptation, own_folder
 from chapters.experiments.sine import fine_tuning
 from tests.chapters.experiments.test_images import write_folder
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 TINY_IMAGES = [
@@ -30,14 +30,6 @@ TINY_SINE = [
     "--hidden", "4,4", "--tasks", "2", "--steps", "4", "--steps-per-epoch", "2",
     "--steps-per-call", "2", "--test-tasks", "2", "--shown-steps", "0,1", "--test-steps", "1",
 ]  # fmt: skip
-
-
-@contextlib.contextmanager
-def without_graphs():
-    """Functions run without being compiled."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from chapters.engine import configuration, script
 from chapters.experiments import sine
 from chapters.experiments.images import adaptation
 from chapters.experiments.sine import fine_tuning
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 ALWAYS = {"config.json", "run.json", "log.csv", "metrics.json", "model.weights.h5", "checkpoints"}
@@ -54,7 +55,8 @@ def test_every_sine_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, mon
 def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, monkeypatch):
     curves = {"steps": [0, 1], "support": [0.2, 0.3], "transductive": [0.2, 0.4]}
     monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)  # other chapters run it
-    train_omniglot.main(["--preset", preset, *TINY_IMAGES, "--run", str(tmp_path)])
+    with without_graphs():
+        train_omniglot.main(["--preset", preset, *TINY_IMAGES, "--run", str(tmp_path)])
     name = "Reptile" if "reptile" in preset else "Meta-SGD"
     pictures = {"learning_curve.png", "accuracy_by_steps.png", "episode.png"}
     assert ALWAYS | pictures <= files(tmp_path)

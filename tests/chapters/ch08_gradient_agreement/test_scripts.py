@@ -145,9 +145,9 @@ def test_random_labels_are_for_training_classes_only(tmp_path, monkeypatch):
     monkeypatch.setattr(
         Outliers, "__call__", lambda self, i: spoiled.append(self.sampler.name) or spoil(self, i)
     )
-    options = ["--base", "reptile", "--outliers", "1", *TINY_IMAGES, "--run", str(tmp_path)]
+    options = ["--base", "reptile", "--outliers", "1", *TINY_IMAGES, "--columns", "5w1s"]
     monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
-    train_omniglot.main(["--preset", "quick", *options])
+    train_omniglot.main(["--preset", "quick", *options, "--run", str(tmp_path)])
     assert set(spoiled) == {"strokes/train"}
     assert "GA-Reptile, 50% outliers" in {row["method"] for row in results(tmp_path)}
     assert "weight_outliers" in log(tmp_path)[0]
