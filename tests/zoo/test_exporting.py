@@ -97,18 +97,23 @@ def softmax(learner, given):
     return tf.nn.softmax(logits[:, :way]).numpy()
 
 
+EXPORTS = [  # each learner, and each format with a learner that compares and one that adapts
+    ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
+    ("semi-supervised", "onnx"), ("maml", "savedmodel"), ("matching", "litert"),
+    ("matching in context", "litert"), ("classifier", "onnx"), ("meta-sgd", "onnx"),
+    ("caml", "litert"), ("reptile", "litert"),
+]  # fmt: skip
+MORE_EXPORTS = [  # the same learners in other formats
+    ("semi-supervised", "litert"), ("maml", "onnx"), ("maml", "litert"), ("matching", "onnx"),
+    ("matching in context", "savedmodel"), ("matching in context", "onnx"),
+    ("classifier", "litert"), ("reptile", "onnx"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "format"),
-    [
-        ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
-        ("semi-supervised", "onnx"), ("semi-supervised", "litert"),
-        ("maml", "savedmodel"), ("maml", "onnx"), ("maml", "litert"),
-        ("matching", "onnx"), ("matching", "litert"), ("matching in context", "savedmodel"),
-        ("matching in context", "onnx"), ("matching in context", "litert"),
-        ("classifier", "onnx"), ("classifier", "litert"),
-        ("meta-sgd", "onnx"), ("caml", "litert"), ("reptile", "onnx"), ("reptile", "litert"),
-    ],
-)  # fmt: skip
+    EXPORTS + [pytest.param(*one, marks=pytest.mark.slow) for one in MORE_EXPORTS],
+)
 def test_a_file_adapts_by_itself_to_any_numbers(name, format, tmp_path):
     loaded = small(name)
     made = exporting.write_checked(loaded, format, tmp_path / "new/folder")
