@@ -63,7 +63,7 @@ def mann_run(tmp_path_factory):
     """A tiny finished run on generated characters, compiled with XLA as it is by default."""
     folder = tmp_path_factory.mktemp("mann")
     run, exported = folder / "run", folder / "exported"
-    options = ["--run", str(run), "--export", str(exported), "--preset", "quick", "--length", "12"]
+    options = ["--run", str(run), "--export", str(exported), "--preset", "quick", "--length", "4"]
     train_mann.main([*TINY_MANN, *options])
     return run, exported
 

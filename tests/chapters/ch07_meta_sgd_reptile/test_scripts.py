@@ -33,9 +33,7 @@ def files(folder):
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize(
-    "preset", each(SINE, ("quick", "meta_sgd_5shot", "reptile", "book_reptile"))
-)
+@pytest.mark.parametrize("preset", each(SINE, ("meta_sgd_5shot", "reptile")))
 def test_every_sine_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fine_tuning, "RATES", (0.01,))
     train_sine.main(["--preset", preset, *TINY_SINE, "--run", str(tmp_path)])
@@ -80,7 +78,8 @@ def test_every_toy_preset_prints_the_lines_of_the_book(preset, tmp_path, capsys)
 
 def test_e7_5_every_printed_loss_is_that_of_the_log(tmp_path, capsys):
     options = ["--preset", "book", "--steps", "3", "--steps-per-epoch", "1", "--test-tasks", "10"]
-    train_toy.main([*options, "--shown-steps", "0", "--run", str(tmp_path)])
+    with without_graphs():
+        train_toy.main([*options, "--shown-steps", "0", "--run", str(tmp_path)])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Epoch")]
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
