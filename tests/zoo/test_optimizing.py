@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from chapters.ch01_learned_optimizers import train
+from tests.chapters.graphs import without_graphs
 from zoo import optimizing
 from zoo.errors import ZooError
 
@@ -18,7 +19,8 @@ TINY = [
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rule") / "run"
-    train.main([*TINY, "--run", str(folder)])
+    with without_graphs():
+        train.main([*TINY, "--run", str(folder)])
     return folder
 
 

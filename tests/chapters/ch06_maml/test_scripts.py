@@ -151,6 +151,7 @@ def test_the_saved_model_of_curves_adapts_to_other_numbers_of_points(sine_run, s
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow  # below, a preset repeats the run on images
 def test_a_second_run_with_the_same_seed_has_the_same_numbers(sine_run, tmp_path, monkeypatch):
     monkeypatch.setattr(fine_tuning, "RATES", (0.01,))
     monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
