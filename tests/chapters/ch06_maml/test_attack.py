@@ -45,7 +45,7 @@ def runs(tmp_path_factory):
 def test_a_stronger_attack_leaves_fewer_right_and_epsilon_zero_is_clean(runs, tmp_path):
     where = ["--maml", str(runs / "maml"), "--adml", str(runs / "adml")]
     run = tmp_path / "run"
-    attack.main([*where, "--epsilons", "0,0.5", "--episodes", "10", "--run", str(run)])
+    attack.main([*where, "--epsilons", "0,0.5", "--episodes", "6", "--run", str(run)])
     rows = json.loads((run / "metrics.json").read_text())["results"]
     found = {(row["method"], row["measure"]): row["mean"] for row in rows}
     assert len(found) == 8
