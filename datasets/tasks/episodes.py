@@ -116,15 +116,7 @@ class EpisodeSampler:
         per_class = self.shot + self.query
         chosen = self._draw_items(item_seed, drawn, per_class)  # [task, way, shot + query]
         x = self._look_up(drawn, chosen)  # [task, way, shot + query, height, width, channel]
-
-        y = self._labels(self.way, per_class)  # [task, way, shot + query]
-        return Episode(
-            support_x=merge_way(x[:, :, : self.shot]),
-            support_y=merge_way(y[:, :, : self.shot]),
-            query_x=merge_way(x[:, :, self.shot :]),
-            query_y=merge_way(y[:, :, self.shot :]),
-            class_ids=self._class_ids(drawn),
-        )
+        return divided(x, self.shot, self._class_ids(drawn))
 
     def _draw_classes(self, seed, count: int):
         """Distinct classes, turned ones counted: [task, count]."""
@@ -202,6 +194,28 @@ def rotate(x, rotation):
     for number in (1, 2, 3):
         x = tf.where(rotation == number, turns[number], x)
     return x
+
+
+def turn_tasks(x, seed):
+    """Turn each task as a whole by 0 to 3 quarter turns: [task, way, item, height, width, channel].
+
+    Where no labels are known, classes cannot count four times; but a task looks as real turned.
+    """
+    turn = tf.random.stateless_uniform(x.shape[:1], seed, 0, 4, tf.int32, alg="philox")
+    return rotate(x, tf.tile(turn[:, None], [1, x.shape[1]]))
+
+
+def divided(x, shot: int, class_ids) -> Episode:
+    """Items [task, way, item, ...] as an episode: the first ``shot`` of each class are support."""
+    tasks, way, count = x.shape[:3]
+    y = tf.tile(tf.range(way)[None, :, None], [tasks, 1, count])  # [task, way, item]
+    return Episode(
+        support_x=merge_way(x[:, :, :shot]),
+        support_y=merge_way(y[:, :, :shot]),
+        query_x=merge_way(x[:, :, shot:]),
+        query_y=merge_way(y[:, :, shot:]),
+        class_ids=class_ids,
+    )
 
 
 def merge_way(x):
