@@ -153,6 +153,54 @@ def loose_files(path: str | Path, kind: str = "image") -> list[Path]:
     return _files(folder, kind, "folder")
 
 
+def load_unlabelled(
+    path: str | Path,
+    kind: str = "image",
+    *,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    least: int = 5,
+    seed: int = 0,
+    **options,
+) -> Dataset:
+    """Read a folder of files without class folders: each file is a class of its own.
+
+    Args:
+        path: folder of files, read in the order of their names.
+        kind: "image" or "sound".
+        val_fraction, test_fraction: parts of the files, rounded, that are held out.
+        least: files of each of these parts, and four times as many altogether.
+        seed: of the split.
+        **options: passed to ``read_image`` or ``read_sound``.
+
+    Returns:
+        Dataset with the splits ``train``, ``val``, ``test``, ``all``.
+
+    Raises:
+        DataError: no such folder, too few files of this kind, a file that cannot be read.
+    """
+    files = loose_files(path, kind)
+    if len(files) < 4 * least:
+        raise DataError(
+            f"{path} has {len(files)} {kind}s; {4 * least} are needed, {least} each to validate on "
+            "and to test on and the others to train on."
+        )
+    fractions = {"test": test_fraction, "val": val_fraction}
+    held_out = {name: max(least, round(part * len(files))) for name, part in fractions.items()}
+    items = [READERS[kind](file, **options) for file in files]
+    _tell_of_twins({file.name: [file] for file in files}, items)
+    if kind == "image":
+        _tell_of_mixed_ink({"": files}, items)
+    return Dataset(
+        name=Path(path).resolve().name,
+        items=np.stack(items),
+        item_class=np.arange(len(files), dtype=np.int32),
+        class_names=tuple(file.name for file in files),
+        splits=random_split(len(files), held_out, seed),
+        source=str(path),
+    )
+
+
 def read_image(
     path: str | Path, size: tuple[int, int] = (28, 28), channels: int = 1, invert: bool = False
 ) -> np.ndarray:
