@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from chapters.engine.errors import ConfigError
 from chapters.engine.functional import call_with_weights
-from chapters.engine.results import ENOUGH
+from chapters.engine.results import ENOUGH, interval95_of_runs
 
 # How batch normalisation behaves at test. "stored": averages of training; "support": statistics of
 # the support set; every query on its own in both. "transductive": statistics of the queries, so
@@ -74,6 +74,17 @@ def interval95(values) -> float:
     return float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
 
 
+def interval95_over(values) -> float:
+    """Half the width of the 95 % interval of a mean over seeds [seed, episode], by Student's t.
+
+    Of a single seed it is that over its episodes.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) == 1:
+        return interval95(values[0])
+    return interval95_of_runs(values.mean(axis=1))
+
+
 class Evaluator:
     """Evaluates a learner on a fixed series of episodes, as often as it is called.
 
@@ -108,12 +119,16 @@ class Evaluator:
 
         self._several = several
 
-    def __call__(self) -> Score:
+    def values(self) -> np.ndarray:
+        """The measure of every episode [episode]; the same episodes for every learner."""
         values = []
         for first in range(0, self.batches, BATCHES_PER_CALL):
             count = min(BATCHES_PER_CALL, self.batches - first)
             values.append(self._several(tf.constant(first), tf.constant(count)).numpy().ravel())
-        values = np.concatenate(values)  # [episode]
+        return np.concatenate(values)
+
+    def __call__(self) -> Score:
+        values = self.values()
         return Score(
             mean=float(values.mean(dtype=np.float64)),
             interval=interval95(values),
