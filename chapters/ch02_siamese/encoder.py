@@ -1,6 +1,6 @@
 """Conv-4, the encoder of images that the learners of chapters 2 to 4 share.
 
-These chapters have the same file, so that their methods can be compared.
+These chapters and the ninth have the same file, so that their methods can be compared.
 """
 
 import keras

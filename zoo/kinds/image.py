@@ -5,7 +5,7 @@ from pathlib import Path
 import datasets
 from chapters.experiments import images
 from chapters.experiments.images import pictures
-from chapters.experiments.images.own_folder import load_own
+from chapters.experiments.images.own_folder import has_classes, load_own
 from zoo.kinds.labelled import Labelled
 
 
@@ -29,10 +29,11 @@ class Image(Labelled):
         return {"size": loaded.item_shape[0]}
 
     def _data(self, loaded):
-        """Also a folder of the user's own, where it lies on this machine."""
+        """Also an own folder of class folders, where it lies on this machine."""
         name = loaded.config.data
         own = name and name not in datasets.LOADERS and not name.endswith("/")
-        return load_own(loaded.config) if own and Path(name).is_dir() else super()._data(loaded)
+        there = own and Path(name).is_dir() and has_classes(name)
+        return load_own(loaded.config) if there else super()._data(loaded)
 
     def preprocessing(self, loaded):
         """Orientation, ground, colours, size, and which end is ink."""

@@ -54,7 +54,7 @@ def load(config: AdaptationOptions):
 
 def samplers(data, config: AdaptationOptions):
     """Training, validation and test tasks: see ``images.samplers``."""
-    return images.samplers(data, config, config.way, _tasks_at_once(config))
+    return images.samplers(data, config, config.way, tasks_at_once(config))
 
 
 def loop(train_step, learner, optimizer, training, validation, run, config, strategy) -> Loop:
@@ -138,7 +138,7 @@ def evaluate(learner, config: AdaptationOptions, given: Conditions) -> list[dict
     given.check("the network has an output for each class", way=(config.way,))
     given.check("its batch norm keeps no averages", batch_norm=REGIMES)
     data, config, column = images.under_conditions(config, given)
-    sampler = images.test_sampler(data, config, column, _tasks_at_once(config))
+    sampler = images.test_sampler(data, config, column, tasks_at_once(config))
     regime = given.batch_norm or "support"
     score = evaluator(learner, sampler, given.episodes, regime)()
     return images.rows({"": {column: score}}, {}, data, config)
@@ -181,6 +181,6 @@ def accuracy_by_steps(learner, tests, config: AdaptationOptions) -> dict[str, li
     return {"steps": steps, **curves}
 
 
-def _tasks_at_once(config: AdaptationOptions) -> int:
+def tasks_at_once(config: AdaptationOptions) -> int:
     """Tasks of a batch at validation and test; changes speed only."""
     return 1 if mapping(config) == "sequential" else 5

@@ -22,6 +22,11 @@ def blocks(folder: str) -> int:
     return classes // max(round(_share(classes) * classes), 1)
 
 
+def has_classes(folder: str) -> bool:
+    """Whether there are folders in it, which are classes; otherwise its files are of none."""
+    return _classes(folder) > 0
+
+
 def _classes(folder: str) -> int:
     return sum(entry.is_dir() and entry.name[0] != "." for entry in Path(folder).iterdir())
 
