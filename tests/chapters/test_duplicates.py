@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
+COMPARING = ("ch02_siamese", "ch03_prototypical", "ch04_relation_matching")
+ADAPTING = ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement")
+FRONTIERS = "ch09_frontiers"
 REPEATED = {
-    "encoder.py": ("ch02_siamese", "ch03_prototypical", "ch04_relation_matching"),
-    "networks.py": ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement"),
-    "losses.py": ("ch06_maml", "ch07_meta_sgd_reptile", "ch08_gradient_agreement"),
+    "encoder.py": (*COMPARING, FRONTIERS),
+    "networks.py": (*ADAPTING, FRONTIERS),
+    "losses.py": (*ADAPTING, FRONTIERS),
+    "models.py": ("ch03_prototypical", FRONTIERS),
+    "maml.py": ("ch06_maml", FRONTIERS),
+    "meta_sgd.py": ("ch07_meta_sgd_reptile", FRONTIERS),
 }
 
 

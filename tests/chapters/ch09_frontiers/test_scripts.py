@@ -1,0 +1,187 @@
+"""The scripts of chapter 9 as their users run them, with tiny budgets.
+
+Inner loops are run without graphs: compiling costs more than these few steps.
+"""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from chapters.ch09_frontiers import (
+    train_concepts,
+    train_taml,
+    train_taml_sine,
+    train_unlabelled,
+    train_unlabelled_maml,
+)
+from chapters.ch09_frontiers.presets import CONCEPTS, TAML, TAML_SINE, UNLABELLED, UNLABELLED_MAML
+from chapters.engine import script
+from tests.chapters.ch09_frontiers.test_unlabelled import loose  # noqa: F401
+from tests.chapters.presets import each
+
+SHORT = [
+    "--steps", "2", "--steps-per-epoch", "1", "--steps-per-call", "1", "--validation-episodes",
+    "2", "--test-episodes", "2", "--test-query", "2", "--image-size", "16",
+]  # fmt: skip
+METRIC = [
+    *SHORT, "--h-dim", "2", "--z-dim", "2", "--way", "4", "--query", "1", "--columns", "3w1s",
+]  # fmt: skip
+GRADIENT = [
+    *SHORT, "--filters", "2", "--way", "3", "--query", "1", "--tasks", "2", "--test-steps", "1",
+    "--inner-steps", "1", "--columns", "3w1s",
+]  # fmt: skip
+SINE = [
+    "--hidden", "4,4", "--tasks", "2", "--steps", "4", "--steps-per-epoch", "2",
+    "--steps-per-call", "2", "--test-tasks", "3", "--shown-steps", "0,1", "--test-steps", "1",
+    "--seeds", "1",
+]  # fmt: skip
+FEW = ["--clusters", "30", "--partitions", "2", "--dim", "4"]
+FILES = {"config.json", "run.json", "metrics.json", "model.weights.h5"}
+
+
+@pytest.fixture
+def without_graphs():
+    """Functions run without being compiled."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def clusters(presets, preset):
+    """Options of clusters for a preset that has any."""
+    values = presets[preset]
+    if values.get("labels") != "clusters":
+        return []
+    steps = [] if values.get("embedding") == "pixels" else ["--embedding-steps", "2"]
+    return [*FEW, *steps]
+
+
+def read(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def headline(metrics):
+    (row,) = (row for row in metrics["results"]
+              if row["headline"] and row["method"] == metrics["method"])  # fmt: skip
+    return row
+
+
+@pytest.mark.parametrize("preset", each(UNLABELLED, ("quick", "paper")))
+def test_every_preset_of_unlabelled_pictures_runs(preset, tmp_path):
+    data = "painted_signs" if preset == "emoji" else "strokes"
+    arguments = [*METRIC, *clusters(UNLABELLED, preset), "--run", str(tmp_path / "run")]
+    train_unlabelled.main(["--preset", preset, "--data", data, *arguments])
+    metrics = read(tmp_path / "run")
+    methods = [row["method"] for row in metrics["results"]]
+    assert methods[:3] == ["pixels, nearest neighbour", "untrained encoder", metrics["method"]]
+    rivals = ["embedding, nearest neighbour", "embedding, linear", "cluster matching"]
+    assert methods[3:] == (rivals if preset in ("book", "paper", "paper_pixels") else [])
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files >= FILES | {"task.png", "clusters.png", "learning_curve.png", "episode.png"}
+
+
+def test_a_folder_of_pictures_becomes_a_model(loose, tmp_path, capsys):  # noqa: F811
+    run, exported = tmp_path / "run", tmp_path / "exported"
+    arguments = ["--data", str(loose), *METRIC, "--run", str(run), "--export", str(exported)]
+    train_unlabelled.main(arguments)
+    out = capsys.readouterr().out
+    assert "has no labels to test with" in out and "every picture is a class" in out
+    row = headline(read(run))
+    assert row["measure"] == "accuracy_on_copies" and row["split"] == "test"
+    served = tf.saved_model.load(exported).signatures["serve"]
+    rng = np.random.default_rng(0)
+    x = rng.random([5, 16, 16, 1]).astype(np.float32)
+    answer = served(
+        support_x=tf.constant(x[:3]), support_y=tf.constant([0, 1, 1]), query_x=tf.constant(x[3:])
+    )
+    np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=-1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("preset", each(UNLABELLED_MAML, ("book",)))
+def test_every_preset_of_unlabelled_maml_runs(preset, without_graphs, tmp_path):
+    arguments = [*GRADIENT, *clusters(UNLABELLED_MAML, preset), "--run", str(tmp_path / "run")]
+    train_unlabelled_maml.main(["--preset", preset, "--data", "strokes", *arguments])
+    metrics = read(tmp_path / "run")
+    assert {row["batch_norm"] for row in metrics["results"]} >= {"support", "transductive"}
+    assert headline(metrics)["batch_norm"] == "support"
+    assert (tmp_path / "run" / "clusters.png").exists() == (preset in ("book", "paper"))
+
+
+@pytest.mark.parametrize("preset", each(TAML, ("quick",)))
+def test_every_preset_of_taml_runs(preset, without_graphs, tmp_path, capsys):
+    options = ["--data", "strokes", *GRADIENT, "--seeds", "1", "--terms", "entropy,theil"]
+    run = ["--run", str(tmp_path / "run")]
+    train_taml.main(["--preset", preset, *options, *run])
+    metrics = read(tmp_path / "run")
+    assert metrics["method"] == "TAML, entropy"
+    methods = {row["method"] for row in metrics["results"]}
+    names = {"MAML", "TAML, entropy", "TAML, Theil"}
+    assert methods == names | {f"{name} minus MAML" for name in names - {"MAML"}}
+    measures = {row["measure"] for row in metrics["results"]}
+    assert {"entropy_before", "entropy_after", "gini_of_initial_losses"} <= measures
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files >= FILES | {"courses.png", "spread.png", "compared.png", "seed-0-maml"}
+    if preset != "quick":
+        return
+    capsys.readouterr()
+    train_taml.main(["--preset", preset, *options, *run, "--resume"])  # finished: nothing is new
+    assert "Epoch" not in capsys.readouterr().out
+    assert read(tmp_path / "run")["results"] == metrics["results"]
+
+
+@pytest.mark.parametrize("preset", each(TAML_SINE, ("quick",)))
+def test_every_preset_of_taml_on_curves_runs(preset, tmp_path):
+    train_taml_sine.main(["--preset", preset, *SINE, "--run", str(tmp_path / "run")])
+    metrics = read(tmp_path / "run")
+    assert headline(metrics)["measure"] == "mse_after_1_steps"
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files >= FILES | {"courses.png", "error_by_steps.png", "compared.png"}
+
+
+@pytest.mark.parametrize("preset", each(CONCEPTS, ("quick", "paper")))
+def test_every_preset_of_concepts_runs(preset, tmp_path):
+    external = {"subgroups": "emoji"}.get(preset, CONCEPTS[preset].get("external", "alphabets"))
+    way = ["--way", "3"] if "head" in CONCEPTS[preset] else []
+    options = [*METRIC, *way, "--seeds", "1", "--batch", "4", "--external", external]
+    run = ["--run", str(tmp_path / "run")]
+    train_concepts.main(["--preset", preset, "--data", "strokes", *options, *run])
+    metrics = read(tmp_path / "run")
+    assert metrics["method"] == "DEML" and headline(metrics)["batch_norm"] == "stored"
+    arms = {row["method"] for row in metrics["results"]}
+    assert ("frozen concepts minus tasks alone" in arms) == (preset in ("paper", "prototypical"))
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files >= FILES | {"courses.png", "compared.png", "episode.png"}
+
+
+def test_frozen_prototypes_have_nothing_to_learn_and_are_tested(tmp_path):
+    options = ["--arms", "alone,frozen", *METRIC, "--batch", "4", "--run", str(tmp_path / "run")]
+    train_concepts.main(["--data", "strokes", *options])
+    assert read(tmp_path / "run")["method"] == "frozen concepts"
+    assert (tmp_path / "run" / "seed-0-frozen" / "external" / "log.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "sentence"),
+    [
+        (train_taml.main, ["--terms", "gini", "--tasks", "1"], "--terms gini compares the tasks"),
+        (train_taml.main, ["--terms", "thiel"], "did you mean 'theil'"),
+        (train_taml.main, ["--terms", "gini,gini"], "names one twice"),
+        (train_taml_sine.main, ["--terms", "entropy"], "curves have none"),
+        (train_taml_sine.main, ["--shown-steps", "1,5"], "lacks 0"),
+        (train_concepts.main, ["--weight", "-1"], "--weight is -1.0; it must be at least 0"),
+        (train_concepts.main, ["--arms", "alone,together"], "--arms has 'together'"),
+        (train_concepts.main, ["--head", "maml", "--way", "5"], "test 5-way"),
+        (train_unlabelled.main, ["--clusters", "9"], "--clusters is for --labels clusters"),
+        (train_unlabelled.main, ["--data", "strokes", "--way", "9000"], "4800 pictures, but"),
+        (train_unlabelled.main, ["--colour", "0.2"], "there are no colours to alter"),
+    ],
+)
+def test_bad_options_end_in_one_sentence(main, arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        script.run(main, arguments)
+    assert stopped.value.code != 0
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") <= 3 and "Traceback" not in error
