@@ -18,7 +18,13 @@ from PIL import Image
 
 from datasets.errors import DataError, DataNotice
 from datasets.readers import folder as module
-from datasets.readers.folder import class_files, load_folder, read_image, read_sound
+from datasets.readers.folder import (
+    class_files,
+    load_folder,
+    load_unlabelled,
+    read_image,
+    read_sound,
+)
 
 SIZE = (6, 8)  # height, width
 
@@ -605,3 +611,31 @@ def test_the_page_names_the_endings_that_are_read():
     for kind, endings in module.SUFFIXES.items():
         listed = " ".join(f"`{ending}`" for ending in endings)
         assert f"| {'pictures' if kind == 'image' else 'sounds'} | {listed} |" in page
+
+
+def test_a_folder_without_classes_has_a_class_for_every_file(tmp_path):
+    write_loose(tmp_path, 24)
+    data = load_unlabelled(tmp_path, size=SIZE, seed=3)
+    assert data.class_names[:3] == ("0.png", "1.png", "2.png")  # numbers in their order
+    assert data.item_class.tolist() == list(range(24)) and data.items.shape == (24, *SIZE)
+    parts = [data.classes(split) for split in ("train", "val", "test")]
+    assert [len(part) for part in parts] == [14, 5, 5]
+    assert sorted(np.concatenate(parts)) == list(range(24))
+    larger = load_unlabelled(tmp_path, size=SIZE, test_fraction=0.4)
+    assert len(larger.classes("test")) == 10
+
+
+def test_files_without_classes_that_are_too_few_or_twice_are_told(tmp_path):
+    write_loose(tmp_path, 19)
+    with pytest.raises(DataError, match="has 19 images; 20 are needed, 5 each to validate on"):
+        load_unlabelled(tmp_path, size=SIZE)
+    (tmp_path / "twin.png").write_bytes((tmp_path / "0.png").read_bytes())
+    with pytest.warns(DataNotice, match="twin.png is the same as .*0.png"):
+        load_unlabelled(tmp_path, size=SIZE)
+
+
+def write_loose(folder, count):
+    """Pictures that all differ."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        Image.fromarray(rng.integers(0, 256, [9, 9], np.uint8)).save(folder / f"{number}.png")
