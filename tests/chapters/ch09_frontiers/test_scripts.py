@@ -19,6 +19,7 @@ from chapters.ch09_frontiers import (
 from chapters.ch09_frontiers.presets import CONCEPTS, TAML, TAML_SINE, UNLABELLED, UNLABELLED_MAML
 from chapters.engine import script
 from tests.chapters.ch09_frontiers.test_unlabelled import loose  # noqa: F401
+from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
 
 SHORT = [
@@ -42,11 +43,10 @@ FILES = {"config.json", "run.json", "metrics.json", "model.weights.h5"}
 
 
 @pytest.fixture
-def without_graphs():
+def in_short():
     """Functions run without being compiled."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with without_graphs():
+        yield
 
 
 def clusters(presets, preset):
@@ -100,7 +100,7 @@ def test_a_folder_of_pictures_becomes_a_model(loose, tmp_path, capsys):  # noqa:
 
 
 @pytest.mark.parametrize("preset", each(UNLABELLED_MAML, ("book",)))
-def test_every_preset_of_unlabelled_maml_runs(preset, without_graphs, tmp_path):
+def test_every_preset_of_unlabelled_maml_runs(preset, in_short, tmp_path):
     arguments = [*GRADIENT, *clusters(UNLABELLED_MAML, preset), "--run", str(tmp_path / "run")]
     train_unlabelled_maml.main(["--preset", preset, "--data", "strokes", *arguments])
     metrics = read(tmp_path / "run")
@@ -110,7 +110,7 @@ def test_every_preset_of_unlabelled_maml_runs(preset, without_graphs, tmp_path):
 
 
 @pytest.mark.parametrize("preset", each(TAML, ("quick",)))
-def test_every_preset_of_taml_runs(preset, without_graphs, tmp_path, capsys):
+def test_every_preset_of_taml_runs(preset, in_short, tmp_path, capsys):
     options = ["--data", "strokes", *GRADIENT, "--seeds", "1", "--terms", "entropy,theil"]
     run = ["--run", str(tmp_path / "run")]
     train_taml.main(["--preset", preset, *options, *run])
