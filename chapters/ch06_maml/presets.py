@@ -10,6 +10,7 @@ from chapters.experiments.options import (
     NO_DATA,
     ONE_DEVICE,
     UNITS,
+    ActingOptions,
     AdaptationOptions,
     SineOptions,
     ToyOptions,
@@ -181,6 +182,19 @@ TOY = {
 }
 
 
+ACTING = {
+    # The paper's experiment, a quarter of its length: two minutes on two cores.
+    "quick": {"steps": 25, "steps_per_epoch": 5},
+    "navigation": {"steps": 100},
+    # Rewards as in the paper's text: far goals weigh more.
+    "navigation_squared": {"steps": 100, "reward": "squared"},
+    # The log-likelihood of the paper, whose second derivative is biased.
+    "paper": {"steps": 100, "inner": "log_likelihood", "tasks": 40, "inner_rate": 0.5},
+    # The book's example: machines of five arms, each with chances of its own.
+    "bandits": {"world": "bandits", "horizon": 10, "inner_rate": 1.0, "hidden": "32", "steps": 100},
+}
+
+
 def strengths(text: str, flag: str = "--epsilons") -> list[float]:
     """``0,0.05,0.1`` -> numbers; ConfigError when one is not in [0, 1]."""
     try:
@@ -235,6 +249,12 @@ SCRIPTS = {
         SineConfig,
         SINE,
         without=NO_DATA,
+    ),
+    "train_acting": Script(
+        "MAML for reinforcement learning: a policy finds a goal it cannot see after one step.",
+        ActingOptions,
+        ACTING,
+        without=ONE_DEVICE | NO_DATA | {"export": "whose policies are exported by the zoo"},
     ),
     "train_omniglot": Script(
         "MAML and its variants on Omniglot: adapt to characters never seen by gradient steps.",

@@ -8,6 +8,7 @@ from chapters.experiments.options import (
     NO_DATA,
     ONE_DEVICE,
     STEPS,
+    ActingOptions,
     AdaptationOptions,
     SineOptions,
     ToyOptions,
@@ -225,7 +226,31 @@ TOY = {
     "book": {"tasks": 2, "rate": 1.0},
 }
 
+
+@dataclass(frozen=True)
+class ActingConfig(ActingOptions):
+    """Options of ``chapters.ch07_meta_sgd_reptile.train_acting``."""
+
+    inner_rate: float = changed(
+        ActingOptions, "inner_rate", 0.1, "where all learned rates begin; 0 draws it"
+    )
+
+
+ACTING = {
+    # A quarter of the paper's length: two minutes on two cores.
+    "quick": {"steps": 25, "steps_per_epoch": 5},
+    "navigation": {"steps": 100},
+    "navigation_squared": {"steps": 100, "reward": "squared"},
+    "bandits": {"world": "bandits", "horizon": 10, "inner_rate": 1.0, "hidden": "32", "steps": 100},
+}
+
 SCRIPTS = {
+    "train_acting": Script(
+        "Meta-SGD for reinforcement learning: a policy with a learned rate for each weight.",
+        ActingConfig,
+        ACTING,
+        without=ONE_DEVICE | NO_DATA | {"export": "whose policies are exported by the zoo"},
+    ),
     "train_toy": Script(
         "The book's toy problem of section 7.4, with tasks that can be learned.",
         ToyConfig,

@@ -294,6 +294,66 @@ class SineOptions(InnerLoopOptions):
 
 
 @dataclass(frozen=True)
+class ActingOptions(RunConfig):
+    """Policies that adapt to a task by what they have seen in it."""
+
+    world: str = option(
+        "navigation",
+        "navigation: a point finds a goal it cannot see; bandits: slot machines with arms of a "
+        "task's own",
+        choices=("navigation", "bandits"),
+    )
+    horizon: int = option(100, "steps of a trajectory", minimum=1, maximum=ITEMS)
+    reward: str = option(
+        "distance",
+        "minus the distance from the goal, as the code of the paper, or minus its square, as its "
+        "text",
+        choices=("distance", "squared"),
+        only=("world", "navigation"),
+    )
+    arms: int = option(5, "arms", minimum=2, maximum=UNITS, only=("world", "bandits"))
+    tasks: int = changed(InnerLoopOptions, "tasks", 20)
+    trajectories: int = option(
+        20, "trajectories of a task before each inner step, and after the last", minimum=2,
+        maximum=ITEMS,
+    )  # fmt: skip
+    inner_rate: float = changed(InnerLoopOptions, "inner_rate", 0.1)
+    inner_steps: int = option(
+        1, "inner steps in training, with new trajectories after each", minimum=0, maximum=STEPS
+    )
+    first_order: bool = changed(InnerLoopOptions, "first_order", False)
+    inner: str = option(
+        "likelihood_ratio",
+        "surrogate of the inner step; the second derivative of log_likelihood, as in the paper, is "
+        "biased",
+        choices=("likelihood_ratio", "log_likelihood"),
+    )
+    outer: str = option(
+        "trpo",
+        "outer step: a trust region (TRPO), as in the paper, or a plain policy gradient",
+        choices=("trpo", "gradient"),
+    )
+    bound: float = option(
+        0.01, "largest mean divergence of an outer step", minimum=0.0, only=("outer", "trpo")
+    )
+    learning_rate: float = option(
+        1e-3, "rate of the outer step (Adam)", minimum=0.0, only=("outer", "gradient")
+    )
+    discount: float = option(0.99, "of later rewards", minimum=0.0, maximum=1.0)
+    hidden: str = changed(SineOptions, "hidden", "100,100")
+    steps: int = option(100, "outer steps", minimum=1)
+    steps_per_epoch: int = option(10, "steps between validations", minimum=1)
+    steps_per_call: int = changed(SineOptions, "steps_per_call", 1)
+    test_tasks: int = option(40, "tasks of a test", minimum=2, maximum=TASKS)
+    test_trajectories: int = option(
+        40, "trajectories of a task before each step of a test, and after", minimum=2, maximum=ITEMS
+    )
+    shown_steps: str = option(
+        "0,1,2,3", "inner steps after which returns are reported", check=numbers
+    )
+
+
+@dataclass(frozen=True)
 class ToyOptions(InnerLoopOptions):
     """The book's toy: points in 50 dimensions, labels 0 and 1, one layer."""
 
@@ -347,6 +407,6 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
     )
 
 
-def shown_steps(config: SineOptions | ToyOptions) -> list[int]:
+def shown_steps(config: SineOptions | ToyOptions | ActingOptions) -> list[int]:
     """Numbers of inner steps after which errors are reported."""
     return numbers(config.shown_steps, "--shown-steps")

@@ -14,12 +14,19 @@ REPEATED = {
     "losses.py": (*ADAPTING, FRONTIERS),
     "models.py": ("ch03_prototypical", FRONTIERS),
     "maml.py": ("ch06_maml", FRONTIERS),
+    "policy_gradient.py": ("ch06_maml", "ch07_meta_sgd_reptile"),
+    "trust_region.py": ("ch06_maml", "ch07_meta_sgd_reptile"),
     "meta_sgd.py": ("ch07_meta_sgd_reptile", FRONTIERS),
 }
 
 
+def text(name: str, chapter: str) -> str:
+    """A file without the name of its chapter, which its imports have."""
+    return (CHAPTERS / chapter / name).read_text(encoding="utf-8").replace(chapter, "chapter")
+
+
 @pytest.mark.parametrize("name", REPEATED)
 def test_copies_are_equal(name):
-    first, *others = (CHAPTERS / chapter / name for chapter in REPEATED[name])
+    first, *others = REPEATED[name]
     for other in others:
-        assert other.read_bytes() == first.read_bytes(), f"{other} differs from {first}"
+        assert text(name, other) == text(name, first), f"{name} of {other} is not {first}'s"

@@ -1,0 +1,75 @@
+"""Pictures of acting: trajectories before and after a step, return against steps."""
+
+import numpy as np
+import tensorflow as tf
+
+from chapters.engine.evaluation import interval95
+from chapters.engine.figures import HELD_OUT, NEUTRAL, TRAINING, WIDTH, course, legend, plt
+from chapters.experiments.acting.testing import ORACLE, RETURN
+from chapters.experiments.acting.trajectories import rollout
+
+SHOWN = 8  # goals of a picture
+PATHS = 5  # trajectories of a goal
+
+
+def learning_curve(history):
+    """Return before and after the inner steps, of training and of validation tasks."""
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    course(axis, history, "return_before", "training, before", color="0.8")
+    course(axis, history, "return", "training, after the inner steps", **TRAINING)
+    course(axis, history, "val_return", "validation, after the inner steps", **HELD_OUT)
+    axis.set(xlabel="outer step", ylabel="return")
+    legend(figure)
+    return figure
+
+
+def return_by_steps(found: dict, measure: str):
+    """Mean return against inner steps, a line per contender; who knows the goal is a level."""
+    figure, axis = plt.subplots(figsize=(6, 3.8), layout="constrained")
+    lines = iter(("-", "--", ":", "-."))
+    for name, by_measure in found.items():
+        by_steps = by_measure[measure]
+        if name == ORACLE:
+            axis.axhline(by_steps[0].mean(), color=NEUTRAL, linestyle=":", label=name)
+            continue
+        steps = list(by_steps)
+        means = np.array([by_steps[k].mean() for k in steps])
+        width = np.array([interval95(by_steps[k]) for k in steps])
+        style = next(lines)
+        axis.plot(steps, means, style, color="0.1", marker=".", label=name)
+        axis.fill_between(steps, means - width, means + width, color="0.1", alpha=0.12)
+    axis.set(xlabel="inner steps, each on new trajectories", ylabel=RETURN[measure].label)
+    axis.set_xticks(steps)
+    legend(figure)
+    return figure
+
+
+def paths(learner, world, config, seed: int = 0):
+    """Where a point goes, before and after one inner step: a panel for every goal.
+
+    Args:
+        learner: with ``policy``, ``start`` and ``step_on``.
+        world: Navigation.
+        config: options of the run.
+        seed: of goals and chance.
+    """
+    goals = world.tasks(SHOWN, tf.constant([seed, 3]))
+    weights = learner.start(SHOWN)
+    seeds = [tf.constant([seed, number]) for number in (4, 5)]
+    before = rollout(world, learner.policy, weights, goals, config.trajectories, seeds[0])
+    adapted = learner.step_on(weights, before)
+    after = rollout(world, learner.policy, adapted, goals, config.trajectories, seeds[1])
+    figure, axes = plt.subplots(2, SHOWN // 2, figsize=(WIDTH, 4.6), layout="constrained",
+                                sharex=True, sharey=True)  # fmt: skip
+    for number, axis in enumerate(axes.ravel()):
+        looks = ((before, "0.75", "before"), (after, "tab:blue", "after one step"))
+        for drawn, colour, name in looks:
+            for path in range(min(PATHS, config.trajectories)):
+                alive = drawn.alive[number, path].numpy() > 0
+                x, y = drawn.observation[number, path].numpy()[alive].T
+                axis.plot(x, y, color=colour, linewidth=1, label=name if path == 0 else None)
+        axis.plot(*goals[number].numpy(), "*", color="0.1", markersize=11, label="goal, not seen")
+        axis.plot(0, 0, "o", color="0.1", markersize=4, label="start")
+        axis.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
+    legend(figure, columns=4)
+    return figure
