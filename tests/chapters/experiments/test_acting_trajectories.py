@@ -29,7 +29,7 @@ def drawn(world, tasks=3, count=4, seed=SEED):
     return rollout(world, policy, weights, task, count, seed), policy, weights, task
 
 
-@pytest.mark.parametrize("world", [Navigation(horizon=6), Bandits(horizon=6)], ids=str)
+@pytest.mark.parametrize("world", [Navigation(horizon=6), Bandits(horizon=6)], ids=lambda w: w.name)
 def test_a_rollout_is_what_a_loop_over_steps_gives(world):
     found, policy, weights, task = drawn(world)
     beginning, chance, moving = tf.unstack(tf.random.split(SEED, 3))
