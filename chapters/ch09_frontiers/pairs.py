@@ -112,13 +112,16 @@ def _needs(difference: bool, values) -> str:
     return f", undecided: about {count} seeds would tell" if count < 10_000 else ", no difference"
 
 
-def rows(found: Found, questions: list[Question], statistics: list[Statistic], **conditions):
+def rows(
+    found: Found, questions: list[Question], statistics: list[Statistic], rivals, **conditions
+) -> list[dict]:
     """Rows of ``metrics.json``: means, differences, and what follows from all tasks of a test.
 
     Args:
         found: of every method.
         questions: in their order.
         statistics: in their order.
+        rivals: names of methods that what is trained has to beat; others are alternatives.
         conditions: further fields of every ``Result``.
     """
     lines, apart = [], differences(found)
@@ -132,7 +135,7 @@ def rows(found: Found, questions: list[Question], statistics: list[Statistic], *
                 mean=float(values.mean(dtype=np.float64)),
                 interval=interval95_over(values),
                 episodes=values.shape[1],
-                rival=name not in apart,
+                rival=name in rivals,
                 **{**shared, **question.conditions},
             )
             means = values.mean(axis=1, dtype=np.float64).tolist()

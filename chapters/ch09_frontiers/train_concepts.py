@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         "generated": data.generated,
         "split": images.TEST_SPLIT["train"],
     }
-    rows = pairs.rows(found, asked, [], **conditions)
+    rows = pairs.rows(found, asked, [], list(found), **conditions)
     run.metrics(name, rows, first.model.learner, first.loop, **images.seen(data, config))
     histories = {arm: [one.loop.history for one in of_arm] for arm, of_arm in trained.items()}
     draw(run, histories, found, asked, first.model.learner, data, config)

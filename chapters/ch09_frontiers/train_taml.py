@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         for name, of_name in trained.items()
     }
     print(pairs.table(found, asked))
-    rows = pairs.rows(found, asked, statistics(asked), **conditions(data, config))
+    rows = pairs.rows(found, asked, statistics(asked), [MAML], **conditions(data, config))
     run.metrics(names[1], rows, learner, loop, **images.seen(data, config))
 
     histories = {name: [one[1].history for one in of_name] for name, of_name in trained.items()}

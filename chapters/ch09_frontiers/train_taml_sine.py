@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     print(pairs.table(found, asked))
     initial = [Statistic(GINI, shown_steps(config).index(0), lambda losses: float(gini(losses)))]
     conditions = {"data": f"sine curves ({config.curves})", "seed": config.seed, "tested": "tasks"}
-    rows = pairs.rows(found, asked, initial, **conditions)
+    rows = pairs.rows(found, asked, initial, [MAML], **conditions)
     run.metrics(names[1], rows, learner, loop)
 
     histories = {name: [one[1].history for one in of_name] for name, of_name in trained.items()}
