@@ -362,7 +362,8 @@ def test_the_page_has_a_line_for_every_model_and_says_what_does_not_convert():
                 assert format.title != "SavedModel"
                 continue
             size, difference = re.match(r"(\d+\.\d+) MB, (\S+)", cell).groups()
-            assert 0 < float(size) < 10 and float(difference) <= format.tolerance
+            # The largest: ONNX holds the meta-LSTM's first states, 42 numbers for each weight.
+            assert 0 < float(size) < 16 and float(difference) <= format.tolerance
 
 
 def test_the_page_is_written_from_its_own_lines():
