@@ -20,3 +20,14 @@ class DataNotice(UserWarning):
 def tell(sentence: str) -> None:
     """Warn with a ``DataNotice``."""
     warnings.warn(sentence, DataNotice, stacklevel=2)
+
+
+def at_least_one(**sizes: int) -> None:
+    """Refuse sizes below 1, such as ``at_least_one(way=5, shot=0)``.
+
+    Raises:
+        DataError: one of them is; the sentence names them all.
+    """
+    if min(sizes.values()) < 1:
+        *others, last = (f"{name} {size}" for name, size in sizes.items())
+        raise DataError(f"{', '.join(others)} and {last} must all be at least 1.")

@@ -14,10 +14,10 @@ import numpy as np
 
 from chapters.ch03_prototypical import gaussian_plots, robustness, train_gaussian
 from chapters.ch03_prototypical.presets import SCRIPTS, GaussianConfig
-from chapters.ch03_prototypical.robustness import CONDITIONS, HIT, SHARES, interval
+from chapters.ch03_prototypical.robustness import CONDITIONS, HIT, SHARES
 from chapters.ch03_prototypical.train_gaussian import NAMES
 from chapters.engine import configuration, results, script
-from chapters.engine.evaluation import interval95
+from chapters.engine.evaluation import interval95, interval95_over
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 
@@ -94,7 +94,10 @@ def table(pairs: dict) -> str:
             for name, by_column in pairs.items():
                 values = [by_column[column][what, rate] for rate in SHARES]
                 signed = "+" if name == DIFFERENCE else ""
-                cells = [f"{100 * v.mean():{signed}.2f} +- {100 * interval(v):.2f}" for v in values]
+                cells = [
+                    f"{100 * v.mean():{signed}.2f} +- {100 * interval95_over(v):.2f}"
+                    for v in values
+                ]
                 lines.append(robustness.line(f"  {short[name]}", cells))
             lines += _by_seed(pairs[DIFFERENCE][column], what) if seeds > 1 else []
     return "\n".join(lines) + "\n"
@@ -122,7 +125,7 @@ def rows_of(name: str, by_column: dict, tested: dict, data, config) -> list[dict
                 continue  # nothing is damaged: the same tasks once more
             result = robustness.result(f"{name}{hit}", column, tested[column], data, config)
             means = values.mean(axis=1, dtype=np.float64)  # [seed]
-            figures = {"mean": float(means.mean()), "interval": interval(values)}
+            figures = {"mean": float(means.mean()), "interval": interval95_over(values)}
             runs = config.seeds if config.seeds > 1 else None
             row = result._replace(**figures, runs=runs).row()
             rows.append({**row, "values": means.tolist()})

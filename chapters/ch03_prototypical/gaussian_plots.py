@@ -7,7 +7,8 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.decomposition import PCA
 
 from chapters.ch03_prototypical.gaussian import class_gaussians
-from chapters.ch03_prototypical.robustness import HIT, SHARES, interval
+from chapters.ch03_prototypical.robustness import HIT, SHARES
+from chapters.engine.evaluation import interval95_over
 from chapters.engine.figures import NEUTRAL, SERIES, WIDTH, label, legend, plt
 
 LINES = dict(zip(HIT, ("-", "--"), strict=True))
@@ -147,7 +148,7 @@ def _differences(axis, by_condition: dict) -> None:
         places = np.array(SHARES) + shift
         values = [100 * by_condition[what, rate] for rate in SHARES]  # of [seed, episode]
         means = [v.mean() for v in values]
-        widths = [interval(v) for v in values]
+        widths = [interval95_over(v) for v in values]
         bars = axis.errorbar(places, means, widths, color=COLOURS[0], capsize=3, linestyle=line)
         bars[2][0].set_linestyle(line)
         if len(values[0]) > 1:

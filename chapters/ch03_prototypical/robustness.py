@@ -15,7 +15,7 @@ import tensorflow as tf
 from chapters.ch03_prototypical.damage import damage, fortunes
 from chapters.engine.evaluation import accuracy, interval95
 from chapters.engine.layers import embed_tasks
-from chapters.engine.results import Result, interval95_of_runs, share
+from chapters.engine.results import Result, share
 from chapters.experiments import images
 from chapters.experiments.images.metric import TASKS_AT_ONCE
 
@@ -98,16 +98,6 @@ def line(title: str, cells: list[str]) -> str:
 
 def _cell(values) -> str:
     return f"{100 * values.mean():.2f} +- {100 * interval95(values):.2f}"
-
-
-def interval(values) -> float:
-    """Half the width of the 95 % interval over seeds, by Student's t; over episodes of one seed.
-
-    Args:
-        values: [seed, episode].
-    """
-    means = values.mean(axis=1)  # [seed]
-    return interval95_of_runs(means) if len(means) > 1 else interval95(values[0])
 
 
 def rows(name: str, found: Found, tested: dict, data, config) -> list[dict]:

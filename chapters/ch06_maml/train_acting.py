@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
 def train(config, run: RunFolder):
     """A learner trained as the options say, and the loop that did it."""
     world = acting.make_world(config)
-    training, validation, _ = acting.samplers(config, world)
+    training, validation = acting.samplers(config, world)
     learner = build_learner(config)
     optimizer = acting.outer_optimizer(config, learner.parameters())
     step = policy_gradient.outer_step(

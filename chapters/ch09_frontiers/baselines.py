@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.evaluation import Evaluator
+from chapters.engine.layers import embed_tasks
+from chapters.experiments import images
 
 FAR = 1e9  # of items of other classes
 
@@ -66,30 +68,28 @@ def matching(embedding, centres):
     return predict
 
 
-def test(clusters, tests, config) -> dict:
-    """Name -> column -> score of each."""
+def test(clusters, tests, data, config) -> list[dict]:
+    """Print the tests of all; rows of ``metrics.json``."""
     embedding = clusters.embedding
     contenders = {
         "embedding, nearest neighbour": nearest(embedding),
         "embedding, linear": linear(embedding),
         "cluster matching": matching(embedding, clusters.centres),
     }
-    return {
+    scores = {
         name: {
             column: Evaluator(predict, sampler, config.test_episodes)()
             for column, sampler in tests.items()
         }
         for name, predict in contenders.items()
     }
+    print(images.table(scores, {}, data, config))
+    return images.rows(scores, {}, data, config)
 
 
 def _embed(embedding, inputs):
     """Codes of support and queries: [task, item, dim] each."""
-    found = []
-    for x in (inputs["support_x"], inputs["query_x"]):
-        z = embedding(tf.reshape(x, [-1, *x.shape[2:]]))
-        found.append(tf.reshape(z, [*x.shape[:2], z.shape[-1]]))
-    return found
+    return [embed_tasks(embedding, inputs[name], False) for name in ("support_x", "query_x")]
 
 
 def _nearest(query_z, support_z, support_y):

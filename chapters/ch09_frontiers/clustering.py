@@ -20,7 +20,7 @@ from chapters.experiments import images
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import to_float
 from datasets.tasks.pairs import items_of_split
-from datasets.tasks.partitions import enough, partitions
+from datasets.tasks.partitions import cluster_sizes, enough, partitions
 
 BATCH, RATE = 64, 1e-3  # of the autoencoder
 VALIDATION_PARTITIONS = 5
@@ -83,8 +83,8 @@ def find(data: Dataset, config, run) -> Clusters:
     encoder = None
     if config.embedding == "autoencoder":
         encoder = train_autoencoder(data, positions, config, run.sub("autoencoder")).encoder
-    embedding = Embedding(_pictures(data, positions), encoder, config.dim)
-    z, held_out = (embedding.of_all(_pictures(data, where)) for where in (positions, others))
+    embedding = Embedding(pictures_at(data, positions), encoder, config.dim)
+    z, held_out = (embedding.of_all(pictures_at(data, where)) for where in (positions, others))
     # As many pictures to a cluster as in training.
     fewer = max(2, round(config.clusters * len(others) / len(positions)))
     found = _kept(
@@ -97,8 +97,7 @@ def find(data: Dataset, config, run) -> Clusters:
 
 def usable(found: np.ndarray, items: int) -> int:
     """Clusters of at least so many items, in the partition that has fewest."""
-    counts = [np.bincount(one, minlength=found.max() + 1) for one in found]
-    return min(int((count >= items).sum()) for count in counts)
+    return int((cluster_sizes(found) >= items).sum(axis=1).min())
 
 
 def train_autoencoder(data: Dataset, positions, config, run) -> autoencoder.Autoencoder:
@@ -142,6 +141,6 @@ def _kept(run, name: str, make) -> np.ndarray:
     return found
 
 
-def _pictures(data: Dataset, positions) -> np.ndarray:
+def pictures_at(data: Dataset, positions) -> np.ndarray:
     """As a network sees them: [item, height, width, channel]."""
     return to_float(data.items.reshape(-1, *data.image_shape)[positions]).numpy()

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from chapters.engine.evaluation import accuracy
 from chapters.engine.functional import call_with_weights
-from chapters.engine.layers import embed_tasks
+from chapters.engine.layers import embed_items, embed_tasks
 from chapters.engine.learner import FewShotLearner
 from chapters.engine.update import apply_gradients
 
@@ -68,7 +68,7 @@ class ConceptLearner(FewShotLearner):
 
     def embed(self, x):
         """Concepts with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return self.generator(x, training=False)
+        return embed_items(self.generator, x)
 
     def get_config(self):
         parts = {"generator": self.generator, "learner": self.learner}

@@ -37,8 +37,8 @@ class Embedding:
         self.mean = tf.constant(pca.mean_, tf.float32)
         self.matrix = tf.constant(matrix, tf.float32)
 
-    def __call__(self, x):
-        """Codes of pictures, in graphs too."""
+    def __call__(self, x, training: bool = False):
+        """Codes of pictures, in graphs too; nothing is trained here."""
         return tf.linalg.matmul(self._encode(x) - self.mean, self.matrix)
 
     def of_all(self, x) -> np.ndarray:

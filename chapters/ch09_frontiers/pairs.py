@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from chapters.engine.evaluation import interval95_over
-from chapters.engine.results import Measure, Result
+from chapters.engine.results import Measure, Result, heading
 
 FILE = "tests.json"  # of a run: for each question its answer of every task
 
@@ -30,9 +30,7 @@ class Question(NamedTuple):
     @property
     def heading(self) -> str:
         """As tables and axes name it."""
-        regime = {"support": ", honest", "transductive": ", transductive"}
-        name = self.measure.label + regime.get(self.conditions.get("batch_norm"), "")
-        return f"{name} ({self.measure.unit})" if self.measure.unit else name
+        return heading({"batch_norm": None, **self.conditions, **self.measure._asdict()})
 
 
 class Statistic(NamedTuple):
@@ -58,6 +56,14 @@ def kept(run, ask) -> list[np.ndarray]:
     if not (run.config.resume and path.exists()):
         run.json(FILE, [np.asarray(values, np.float64).tolist() for values in ask()])
     return [np.array(values) for values in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def stacked(answers: dict[str, list[list[np.ndarray]]]) -> Found:
+    """Answers of every method, [seed] [question] [task], seed by seed: [question] [seed, task]."""
+    return {
+        name: [np.stack(values) for values in zip(*of_seeds, strict=True)]
+        for name, of_seeds in answers.items()
+    }
 
 
 def differences(found: Found) -> Found:

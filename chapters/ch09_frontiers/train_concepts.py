@@ -68,10 +68,7 @@ def main(argv: list[str] | None = None) -> None:
 
     # Test: the same tasks for all arms, and the mean of the differences to the first.
     asked = questions(data, config)
-    found = {
-        arm: [np.stack(values) for values in zip(*(one.answers for one in of_arm), strict=True)]
-        for arm, of_arm in trained.items()
-    }
+    found = pairs.stacked({arm: [one.answers for one in of] for arm, of in trained.items()})
     print(pairs.table(found, asked))
     conditions = {
         "data": data.name,

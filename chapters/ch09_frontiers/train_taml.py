@@ -9,22 +9,19 @@ those that are finished are kept.
 """
 
 import dataclasses
-import functools
 
 import keras
 import numpy as np
 
-from chapters.ch09_frontiers import maml, networks, pair_plots, pairs, taml
+from chapters.ch09_frontiers import pair_plots, pairs, taml
 from chapters.ch09_frontiers.inequality import entropy, gini
-from chapters.ch09_frontiers.losses import cross_entropy
+from chapters.ch09_frontiers.learners import build_learner
 from chapters.ch09_frontiers.pairs import Question, Statistic
 from chapters.ch09_frontiers.presets import SCRIPTS, TERM_NAMES, terms_of
 from chapters.engine import configuration, script
-from chapters.engine.divergence import explain_divergence
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Evaluator
 from chapters.engine.export import adapt_and_predict, export_run, first_task
-from chapters.engine.loop import Loop
 from chapters.engine.results import Measure, share
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
@@ -60,10 +57,7 @@ def main(argv: list[str] | None = None) -> None:
 
     # Test: the same tasks for both of a pair, and the mean of the differences.
     asked = questions(data, config)
-    found = {
-        name: [np.stack(values) for values in zip(*(one[2] for one in of_name), strict=True)]
-        for name, of_name in trained.items()
-    }
+    found = pairs.stacked({name: [one[2] for one in of] for name, of in trained.items()})
     print(pairs.table(found, asked))
     rows = pairs.rows(found, asked, statistics(asked), [MAML], **conditions(data, config))
     run.metrics(names[1], rows, learner, loop, **images.seen(data, config))
@@ -88,40 +82,26 @@ def train(name: str, term: str, seed: int, data, config, run: RunFolder):
     mapping = adaptation.mapping(config)
     step = taml.train_step(learner, optimizer, mapping, term, weight, config.adapted)
     print(f"\n{name}, seed {seed}:", flush=True)
-    loop = Loop(
-        step,
-        training,
-        model=learner,
-        optimizer=optimizer,
-        run=run,
-        steps=config.steps,
-        steps_per_epoch=config.steps_per_epoch,
-        steps_per_call=config.steps_per_call,
-        validate=validation_of(learner, validation, config),
-        monitor="val_accuracy" if config.train_split == "train" else "",
-        patience=config.patience,
-        names=images.progress_names(config, validation),
-        explain=functools.partial(explain_divergence, learner, training),
-    )
+    loop = adaptation.loop(step, learner, optimizer, training, validation, run, config, None)
+    loop.validate = with_looks(loop.validate, learner, validation, config)
     loop()
     return learner, loop, pairs.kept(run, lambda: answers(learner, tests, config))
 
 
-def validation_of(learner, sampler, config):
-    """Validation: accuracy, and what the terms are about."""
-    accuracy = adaptation.evaluator(learner, sampler, config.validation_episodes, config.batch_norm)
+def with_looks(validate, learner, sampler, config):
+    """Validation of accuracy, and of what the terms are about."""
     looks = looks_of(learner, sampler, config.validation_episodes)
 
-    def validate():
+    def both():
         losses, before, after = (look.values() for look in looks)
         return {
-            "accuracy": accuracy().mean,
+            **validate(),
             "inequality": float(gini(losses)),
             "entropy_before": before.mean(),
             "entropy_after": after.mean(),
         }
 
-    return validate
+    return both
 
 
 def looks_of(learner, sampler, episodes: int) -> list[Evaluator]:
@@ -195,24 +175,6 @@ def conditions(data, config) -> dict:
         "generated": data.generated,
         "split": split,
     }
-
-
-def build_learner(config):
-    """The learner of the options, not trained; MAML's."""
-    shape = images.item_shape(config)
-    if config.network == "dense4":
-        network = networks.dense4(shape, config.way)
-    else:
-        network = networks.conv4(shape, config.way, config.filters)
-    return maml.MAML(
-        network,
-        cross_entropy,
-        config.inner_rate,
-        config.inner_steps,
-        config.test_steps,
-        config.first_order,
-        config.batch_norm,
-    )
 
 
 def check(config) -> None:

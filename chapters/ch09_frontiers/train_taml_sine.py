@@ -10,7 +10,6 @@ those that are finished are kept.
 import dataclasses
 
 import keras
-import numpy as np
 
 from chapters.ch09_frontiers import maml, networks, pair_plots, pairs, taml
 from chapters.ch09_frontiers.inequality import gini
@@ -48,10 +47,7 @@ def main(argv: list[str] | None = None) -> None:
 
     # Test: the same curves for both of a pair, and the mean of the differences.
     asked = questions(config)
-    found = {
-        name: [np.stack(values) for values in zip(*(one[2] for one in of_name), strict=True)]
-        for name, of_name in trained.items()
-    }
+    found = pairs.stacked({name: [one[2] for one in of] for name, of in trained.items()})
     print(pairs.table(found, asked))
     initial = [Statistic(GINI, shown_steps(config).index(0), lambda losses: float(gini(losses)))]
     conditions = {"data": f"sine curves ({config.curves})", "seed": config.seed, "tested": "tasks"}

@@ -61,10 +61,10 @@ def main(argv: list[str] | None = None) -> None:
     published = CLUSTERS_PUBLISHED["prototypical"] if tasks.clusters else None
     results = metric.test(name, learner, build_learner(config), tests, data, config, published)
     if tasks.clusters:
-        scores = baselines.test(tasks.clusters, tests, config)
-        print(images.table(scores, {}, data, config))
-        results += images.rows(scores, {}, data, config)
-    run.metrics(name, unlabelled.rows(results, config), learner, loop, **seen(data, config))
+        results += baselines.test(tasks.clusters, tests, data, config)
+    run.metrics(
+        name, unlabelled.rows(results, config), learner, loop, **unlabelled.seen(data, config)
+    )
 
     draw(run, history, learner, tasks, data, config)
     print(f"Weights, metrics and pictures are in {run.path}.")
@@ -85,11 +85,6 @@ def build_learner(config):
 def name_of(config) -> str:
     """The method as tables call it."""
     return f"prototypical network, {unlabelled.WORDS[config.labels]}"
-
-
-def seen(data, config) -> dict:
-    """What ``metrics.json`` keeps of an own folder; single pictures are too many to name."""
-    return {} if unlabelled.is_loose(config) else images.seen(data, config)
 
 
 def draw(run: RunFolder, history, learner, tasks, data, config) -> None:

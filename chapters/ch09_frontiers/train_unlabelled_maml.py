@@ -8,10 +8,9 @@ python -m chapters.ch09_frontiers.train_unlabelled_maml --data FOLDER    # your 
 
 import keras
 
-from chapters.ch09_frontiers import baselines, maml, networks, unlabelled, unlabelled_pictures
-from chapters.ch09_frontiers.losses import cross_entropy
+from chapters.ch09_frontiers import baselines, maml, unlabelled, unlabelled_pictures
+from chapters.ch09_frontiers.learners import build_learner
 from chapters.ch09_frontiers.presets import CLUSTERS_PUBLISHED, COPIES_PUBLISHED, SCRIPTS
-from chapters.ch09_frontiers.train_unlabelled import seen
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.figures import learning_curve
@@ -53,11 +52,9 @@ def main(argv: list[str] | None = None) -> None:
     published = {name: figures} if figures else None
     results = adaptation.test(name, learner, untrained, tests, data, config, published)
     if tasks.clusters:
-        scores = baselines.test(tasks.clusters, tests, config)
-        print(images.table(scores, {}, data, config))
-        results += images.rows(scores, {}, data, config)
+        results += baselines.test(tasks.clusters, tests, data, config)
     curves = adaptation.accuracy_by_steps(learner, tests, config)
-    rows, more = unlabelled.rows(results, config), seen(data, config)
+    rows, more = unlabelled.rows(results, config), unlabelled.seen(data, config)
     run.metrics(name, rows, learner, loop, accuracy_by_steps=curves, **more)
 
     draw(run, history, learner, curves, tasks, data, config)
@@ -73,24 +70,6 @@ def load(config):
         ConfigError, DataError: options or data that do not fit.
     """
     return unlabelled.load(config) if unlabelled.is_loose(config) else adaptation.load(config)
-
-
-def build_learner(config):
-    """The learner of the options, not trained."""
-    shape = images.item_shape(config)
-    if config.network == "dense4":
-        network = networks.dense4(shape, config.way)
-    else:
-        network = networks.conv4(shape, config.way, config.filters)
-    return maml.MAML(
-        network,
-        cross_entropy,
-        config.inner_rate,
-        config.inner_steps,
-        config.test_steps,
-        config.first_order,
-        config.batch_norm,
-    )
 
 
 def name_of(config) -> str:

@@ -161,6 +161,11 @@ def rows(results: list[dict], config) -> list[dict]:
     ]
 
 
+def seen(data: Dataset, config) -> dict:
+    """What ``metrics.json`` keeps of an own folder; single pictures are too many to name."""
+    return {} if is_loose(config) else images.seen(data, config)
+
+
 def evaluate(learner, config, given: Conditions) -> list[dict]:
     """Rows of the test, as asked: of true classes, or of copies where there are none.
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from chapters.ch09_frontiers.clustering import pictures_at
 from chapters.engine.figures import NEUTRAL, SMALL, WIDTH, plt
-from chapters.experiments.images.pictures import image
-from datasets.tasks.episodes import Episode, to_float
+from chapters.experiments.images.pictures import by_class, image
+from datasets.tasks.episodes import Episode
 from datasets.tasks.pairs import items_of_split
 
 ROWS, COLUMNS = 8, 10  # of a picture at most
@@ -21,13 +22,8 @@ def task(episode: Episode, ink: bool):
         ink: whether bright is ink, to be drawn dark.
     """
     rows = min(ROWS, int(episode.support_y[0].numpy().max()) + 1)
-    support, queries = (
-        [x[0].numpy()[labels[0].numpy() == k] for k in range(rows)]
-        for x, labels in (
-            (episode.support_x, episode.support_y),
-            (episode.query_x, episode.query_y),
-        )
-    )
+    support = by_class(episode.support_x, episode.support_y)[:rows]
+    queries = by_class(episode.query_x, episode.query_y)[:rows]
     shown = min(len(support[0]), COLUMNS // 2)
     asked = min(len(queries[0]), COLUMNS - shown)
     figure, axes = _grid(rows, shown + asked)
@@ -68,7 +64,7 @@ def clusters(x, number, ink: bool):
 
 def partition(data, positions, number, ink: bool):
     """Clusters that tasks are made of: numbers [item] of the items at ``positions``."""
-    return clusters(_pictures(data, positions), number, ink)
+    return clusters(pictures_at(data, positions), number, ink)
 
 
 def of_embedding(embed, data, config, ink: bool):
@@ -86,15 +82,11 @@ def of_embedding(embed, data, config, ink: bool):
     if len(positions) > MOST:
         rng = np.random.RandomState(config.seed)
         positions = np.sort(rng.choice(positions, MOST, replace=False))
-    x = _pictures(data, positions)
+    x = pictures_at(data, positions)
     count = max(2, min(CLUSTERS * 5, len(x) // 8))
     z = np.asarray(embed(x))
     found = KMeans(count, n_init=1, random_state=config.seed).fit_predict(z)
     return clusters(x, found, ink)
-
-
-def _pictures(data, positions):
-    return to_float(data.items.reshape(-1, *data.image_shape)[positions]).numpy()
 
 
 def _grid(rows: int, columns: int):

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 from datasets.tasks.episodes import Episode, divided, to_float, turn_tasks
 from datasets.tasks.pairs import items_of_split
@@ -74,10 +74,7 @@ class Copies:
         self.seed, self.alterations, self.ground = seed, alterations, ground
         self.rotations, self.name = rotations, f"{dataset.name}/{split}"
         positions = items_of_split(dataset, split)
-        if min(way, shot, query, tasks) < 1:
-            raise DataError(
-                f"way {way}, shot {shot}, query {query} and tasks {tasks} must all be at least 1."
-            )
+        at_least_one(way=way, shot=shot, query=query, tasks=tasks)
         if len(positions) < way:
             raise DataError(
                 f"{self.name} has {len(positions)} pictures, but a task of {way} classes needs as "

@@ -6,7 +6,7 @@ beginnings. As with episodes, drawing is a pure function of (seed, index). No re
 
 import tensorflow as tf
 
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 
 
 class Demonstrations:
@@ -27,8 +27,7 @@ class Demonstrations:
     """
 
     def __init__(self, world, shot: int = 1, query: int = 1, tasks: int = 1, seed: int = 0):
-        if min(shot, query, tasks) < 1:
-            raise DataError(f"shot {shot}, query {query} and tasks {tasks} must all be at least 1.")
+        at_least_one(shot=shot, query=query, tasks=tasks)
         if not hasattr(world, "expert"):
             raise DataError(f"{world.name} has no expert whose demonstrations could be imitated.")
         self.world, self.shot, self.query, self.tasks, self.seed = world, shot, query, tasks, seed

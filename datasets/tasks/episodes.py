@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 
 
@@ -79,11 +79,7 @@ class EpisodeSampler:
         self._items = tf.constant(dataset.items.reshape(-1, *dataset.image_shape))
 
     def _check(self, dataset, classes, counts):
-        if min(self.way, self.shot, self.query, self.tasks) < 1:
-            raise DataError(
-                f"way {self.way}, shot {self.shot}, query {self.query} and tasks {self.tasks} "
-                "must all be at least 1."
-            )
+        at_least_one(way=self.way, shot=self.shot, query=self.query, tasks=self.tasks)
         available = len(classes) * (4 if self.rotations else 1)
         if available < self.way:
             raise DataError(

@@ -7,7 +7,7 @@ learned to learn. Mended, each task has a hyperplane of its own that labels its 
 import numpy as np
 import tensorflow as tf
 
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 
 FAMILY_SEED = 0  # of the normals' subspace: training and test tasks share it
@@ -51,8 +51,7 @@ class HyperplaneTasks:
         rank: int = 2,
         as_printed: bool = False,
     ):
-        if min(shot, query, tasks) < 1:
-            raise DataError(f"shot {shot}, query {query} and tasks {tasks} must all be at least 1.")
+        at_least_one(shot=shot, query=query, tasks=tasks)
         if not 1 <= rank < dim:
             raise DataError(
                 f"rank is {rank} and dim {dim}; the rank must be at least 1 and less than dim."

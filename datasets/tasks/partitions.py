@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 from datasets.tasks.episodes import Episode, divided, to_float, turn_tasks
 
@@ -60,6 +60,12 @@ def enough(items: int, clusters: int) -> None:
         )
 
 
+def cluster_sizes(partition: np.ndarray) -> np.ndarray:
+    """Items of each cluster: [partition, item] -> [partition, cluster]."""
+    clusters = int(partition.max()) + 1
+    return np.stack([np.bincount(one, minlength=clusters) for one in partition])
+
+
 class ClusterTasks:
     """Draws a partition, ``way`` of its clusters, then support and query items of each.
 
@@ -93,12 +99,9 @@ class ClusterTasks:
     ):
         self.way, self.shot, self.query, self.tasks = way, shot, query, tasks
         self.seed, self.rotations, self.name = seed, rotations, f"clusters of {dataset.name}"
-        if min(way, shot, query, tasks) < 1:
-            raise DataError(
-                f"way {way}, shot {shot}, query {query} and tasks {tasks} must all be at least 1."
-            )
-        needed, clusters = shot + query, int(partition.max()) + 1
-        counts = np.stack([np.bincount(one, minlength=clusters) for one in partition])
+        at_least_one(way=way, shot=shot, query=query, tasks=tasks)
+        needed = shot + query
+        counts = cluster_sizes(partition)
         usable = counts >= needed  # [partition, cluster]
         if usable.sum(axis=1).min() < way:
             raise DataError(

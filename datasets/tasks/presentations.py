@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.dataset import Dataset
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 from datasets.tasks.episodes import rotate, to_float
 
@@ -64,8 +64,7 @@ class Presentations:
     ):
         if labels not in LABELS:
             raise DataError(f"labels is {labels!r}; it must be one of {', '.join(LABELS)}.")
-        if min(way, length, batch) < 1:
-            raise DataError(f"way {way}, length {length} and batch {batch} must all be at least 1.")
+        at_least_one(way=way, length=length, batch=batch)
         if jitter < 0:
             raise DataError(f"jitter is {jitter}; it must be at least 0.")
         self.name, self.way, self.time = f"{dataset.name}/{split}", way, length

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from datasets.errors import DataError
+from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
 
 
@@ -70,11 +70,7 @@ class SineTasks:
         self._check()
 
     def _check(self):
-        if min(self.shot, self.query, self.tasks) < 1:
-            raise DataError(
-                f"shot {self.shot}, query {self.query} and tasks {self.tasks} must all be at least "
-                "1."
-            )
+        at_least_one(shot=self.shot, query=self.query, tasks=self.tasks)
         for name in ("amplitude", "phase", "frequency", "x_range"):
             low, high = getattr(self, name)
             if not -math.inf < low <= high < math.inf or (name == "x_range" and low == high):

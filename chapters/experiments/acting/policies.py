@@ -32,10 +32,6 @@ class Policy(keras.Model):
         self.network = network
         self.built = True
 
-    def weights_of(self, tasks: int) -> list:
-        """Present weights, once per task: list of [task, ...]."""
-        raise NotImplementedError
-
     def distribution(self, weights, observation):
         """What the policy of each task does: observations [task, item, observation]."""
         raise NotImplementedError

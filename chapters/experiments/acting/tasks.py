@@ -46,12 +46,11 @@ def make_policy(config: ActingOptions, world: World) -> Policy:
     return (CategoricalPolicy if world.discrete else GaussianPolicy)(network)
 
 
-def samplers(config: ActingOptions, world: World) -> tuple[Tasks, Tasks, Tasks]:
-    """Tasks of training, validation and test; those of a test are one batch."""
+def samplers(config: ActingOptions, world: World) -> tuple[Tasks, Tasks]:
+    """Tasks of training and of validation; those of a test are one batch of ``testing``."""
     return (
         Tasks(world, config.tasks, config.seed),
         Tasks(world, config.tasks, config.seed + VALIDATION),
-        Tasks(world, config.test_tasks, config.seed + TEST),
     )
 
 

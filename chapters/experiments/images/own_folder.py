@@ -24,11 +24,15 @@ def blocks(folder: str) -> int:
 
 def has_classes(folder: str) -> bool:
     """Whether there are folders in it, which are classes; otherwise its files are of none."""
-    return _classes(folder) > 0
+    return any(map(_is_class, Path(folder).iterdir()))
 
 
 def _classes(folder: str) -> int:
-    return sum(entry.is_dir() and entry.name[0] != "." for entry in Path(folder).iterdir())
+    return sum(map(_is_class, Path(folder).iterdir()))
+
+
+def _is_class(entry: Path) -> bool:
+    return entry.is_dir() and entry.name[0] != "."
 
 
 def _share(classes: int) -> float:

@@ -20,8 +20,8 @@ def episode(learner, task: Episode, names: list[str], ink: bool):
         ink: whether bright is ink, to be drawn dark.
     """
     probability = tf.nn.softmax(learner(task.inputs, training=False))[0].numpy()
-    support = _by_class(task.support_x, task.support_y)
-    queries = _by_class(task.query_x, task.query_y)
+    support = by_class(task.support_x, task.support_y)
+    queries = by_class(task.query_x, task.query_y)
     way, shot = len(support), len(support[0])
     probability = probability.reshape(way, len(queries[0]), -1)  # [way, query, way]
     shown, asked = min(shot, SHOWN), min(len(queries[0]), SHOWN)
@@ -76,7 +76,7 @@ def title(axis, text: str, colour: str) -> None:
         spine.set(visible=True, color=colour, linewidth=2)
 
 
-def _by_class(x, labels):
+def by_class(x, labels):
     """Images of the first task grouped by label."""
     x, labels = x[0].numpy(), labels[0].numpy()
     return [x[labels == k] for k in range(labels.max() + 1)]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from chapters.ch03_prototypical import compare_gaussian, robustness, train_gaussian
 from chapters.ch03_prototypical.presets import COMPARE, GAUSSIAN, SCRIPTS
 from chapters.engine import configuration, script
-from chapters.engine.evaluation import interval95
+from chapters.engine.evaluation import interval95, interval95_over
 from chapters.engine.results import interval95_of_runs
 from chapters.engine.runs import RunFolder
 from chapters.experiments.options import Column
@@ -209,8 +209,8 @@ def test_networks_of_a_comparison_are_runs_of_the_training_script(tmp_path, caps
 
 def test_an_interval_is_over_seeds_or_over_the_episodes_of_one():
     values = np.random.default_rng(0).random([3, 40])
-    assert robustness.interval(values) == interval95_of_runs(values.mean(axis=1))
-    assert robustness.interval(values[:1]) == interval95(values[0])
+    assert interval95_over(values) == interval95_of_runs(values.mean(axis=1))
+    assert interval95_over(values[:1]) == interval95(values[0])
 
 
 def test_presets_of_the_comparison_are_those_of_the_training():

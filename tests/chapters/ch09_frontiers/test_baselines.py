@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from chapters.ch09_frontiers import baselines
 
 
-def flat(x):
+def flat(x, training=False):
     """An embedding: the pixels."""
     return tf.reshape(x, [-1, int(np.prod(x.shape[1:]))])
 

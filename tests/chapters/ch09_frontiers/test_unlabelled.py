@@ -94,7 +94,7 @@ def test_clusters_are_kept_in_the_folder_of_a_run(opened, monkeypatch):
     again = unlabelled.samplers(data, config, resumed, 4, 2)
     np.testing.assert_array_equal(again.clusters.training.partitions, kept[:, ::-1])
     centre = first.clusters.centres[kept[0, 0]]
-    z = first.clusters.embedding.of_all(clustering._pictures(data, first.clusters.training[0]))
+    z = first.clusters.embedding.of_all(clustering.pictures_at(data, first.clusters.training[0]))
     np.testing.assert_allclose(centre, z[kept[0] == kept[0, 0]].mean(axis=0), atol=1e-5)
 
 
