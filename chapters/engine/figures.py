@@ -34,10 +34,15 @@ METHODS = {
     "LSTM optimizer": "navy",
     "RNNprop": "darkviolet",
     "meta-LSTM": "royalblue",
+    "TAML": "orchid",
+    "prototypical network": "sienna",
 }
 BASELINES = {
     "joint training": ("0.35", "--"),
+    "trained on all tasks": ("0.35", "--"),
+    "knows the goal": ("0.4", ":"),
     "random weights": ("0.55", "-."),
+    "random start": ("0.55", "-."),
     "prediction 0": ("0.55", ":"),
     "before training": ("0.35", "--"),
     "raw pixels": ("0.55", "-."),

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.evaluation import interval95
-from chapters.engine.figures import HELD_OUT, NEUTRAL, TRAINING, WIDTH, course, legend, plt
+from chapters.engine.figures import HELD_OUT, TRAINING, WIDTH, course, legend, plt, style
 from chapters.experiments.acting.testing import ORACLE, RETURN
 from chapters.experiments.acting.trajectories import rollout
 
@@ -26,18 +26,17 @@ def learning_curve(history):
 def return_by_steps(found: dict, measure: str):
     """Mean return against inner steps, a line per contender; who knows the goal is a level."""
     figure, axis = plt.subplots(figsize=(6, 3.8), layout="constrained")
-    lines = iter(("-", "--", ":", "-."))
     for name, by_measure in found.items():
         by_steps = by_measure[measure]
+        look = style(name)
         if name == ORACLE:
-            axis.axhline(by_steps[0].mean(), color=NEUTRAL, linestyle=":", label=name)
+            axis.axhline(by_steps[0].mean(), **look, label=name)
             continue
         steps = list(by_steps)
         means = np.array([by_steps[k].mean() for k in steps])
         width = np.array([interval95(by_steps[k]) for k in steps])
-        style = next(lines)
-        axis.plot(steps, means, style, color="0.1", marker=".", label=name)
-        axis.fill_between(steps, means - width, means + width, color="0.1", alpha=0.12)
+        axis.plot(steps, means, **look, marker=".", label=name)
+        axis.fill_between(steps, means - width, means + width, color=look["color"], alpha=0.12)
     axis.set(xlabel="inner steps, each on new trajectories", ylabel=RETURN[measure].label)
     axis.set_xticks(steps)
     legend(figure)
