@@ -11,7 +11,8 @@ import numpy as np
 from scipy import stats
 
 from chapters.engine.evaluation import interval95_over
-from chapters.engine.results import Measure, Result, heading
+from chapters.engine.results import Measure, Result, heading, share
+from chapters.experiments import images
 
 FILE = "tests.json"  # of a run: for each question its answer of every task
 
@@ -43,6 +44,24 @@ class Statistic(NamedTuple):
 
 # Name of a method -> for each question an array [seed, task]; the first method is the rival.
 Found = dict[str, list[np.ndarray]]
+
+
+def accuracies(data, config) -> list[Question]:
+    """The accuracy of each column of a test of images, with stored averages."""
+    columns = images.parse_columns(config.columns)
+    return [
+        Question(
+            share("accuracy", f"{column.way}-way {column.shot}-shot"),
+            {
+                "way": column.way,
+                "shot": column.shot,
+                "query": images.testing.queries(data, config, column),
+                "batch_norm": "stored",
+                "headline": column == columns[0],
+            },
+        )
+        for column in columns
+    ]
 
 
 def kept(run, ask) -> list[np.ndarray]:

@@ -159,6 +159,35 @@ UNLABELLED = {
     "labels": {"labels": "true", "steps": 8000, "schedule": "cosine"},
     "emoji": {**IN_COLOUR, "steps": 8000, "schedule": "cosine"},
 }
+
+
+@dataclass(frozen=True)
+class AlterationsConfig(UnlabelledConfig):
+    """Options of ``chapters.ch09_frontiers.compare_alterations``."""
+
+    seeds: int = option(
+        1, "networks of every row, each from a seed of its own", minimum=1, maximum=100
+    )
+
+
+SHORTER = {"steps": 1500, "schedule": "cosine", "seeds": 2, "columns": "5w1s,20w1s"}
+ALTERATIONS = {
+    "quick": {
+        **UNLABELLED["quick"],
+        "steps": 60,
+        "steps_per_epoch": 30,
+        "validation_episodes": 10,
+        "columns": "5w1s,20w1s",
+    },
+    "omniglot": {**SHORTER},
+    "emoji": {**IN_COLOUR, **SHORTER},
+}
+COPIES_ALONE = {
+    "labels": "which compares copies",
+    "export": "whose networks have run folders of their own",
+    "strategy": "whose networks are small enough for one device",
+}
+
 FIVE_WAY = {"query": 5, "tasks": 4, "steps": 5000, "schedule": "cosine", "test_episodes": 600}
 UNLABELLED_MAML = {
     "quick": {
@@ -380,6 +409,12 @@ SCRIPTS = {
         "Learn from pictures without labels: MAML on copies or clusters.",
         UnlabelledMAMLConfig,
         UNLABELLED_MAML,
+    ),
+    "compare_alterations": Script(
+        "What each alteration of the copies is worth: networks that learn without one each.",
+        AlterationsConfig,
+        ALTERATIONS,
+        without=COPIES_ALONE,
     ),
     "train_taml": Script(
         "Task-agnostic meta-learning on images, beside MAML: no task is favoured from the start.",

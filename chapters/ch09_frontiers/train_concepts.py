@@ -25,14 +25,12 @@ from chapters.ch09_frontiers import (
     pairs,
 )
 from chapters.ch09_frontiers.losses import cross_entropy
-from chapters.ch09_frontiers.pairs import Question
 from chapters.ch09_frontiers.presets import ARM_NAMES, SCRIPTS, arms_of
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Evaluator
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.loop import Loop
-from chapters.engine.results import share
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 from chapters.experiments.images import metric
@@ -67,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     run.weights(first.model.learner)
 
     # Test: the same tasks for all arms, and the mean of the differences to the first.
-    asked = questions(data, config)
+    asked = pairs.accuracies(data, config)
     found = pairs.stacked({arm: [one.answers for one in of] for arm, of in trained.items()})
     print(pairs.table(found, asked))
     conditions = {
@@ -211,24 +209,6 @@ def deepened(generator, config) -> keras.Sequential:
     block = keras.Sequential(block.layers[:-1])  # without pooling
     shape = generator.input_shape[1:]
     return keras.Sequential([keras.layers.Input(shape), first, block, *others], name="encoder")
-
-
-def questions(data, config) -> list[Question]:
-    """What is asked of every task: the accuracy of each column."""
-    columns = images.parse_columns(config.columns)
-    return [
-        Question(
-            share("accuracy", f"{column.way}-way {column.shot}-shot"),
-            {
-                "way": column.way,
-                "shot": column.shot,
-                "query": images.testing.queries(data, config, column),
-                "batch_norm": "stored",
-                "headline": column == columns[0],
-            },
-        )
-        for column in columns
-    ]
 
 
 def check(config) -> None:

@@ -35,6 +35,31 @@ def main(argv: list[str] | None = None) -> None:
     sizes = metric.VALIDATION_WAY, metric.TASKS_AT_ONCE
     tasks = unlabelled.samplers(data, config, run, *sizes)
 
+    learner, loop = train(tasks, data, config, run, strategy)
+    run.weights(learner)
+
+    # Test: true classes, which the network has never seen, beside what it has to beat.
+    name, tests = name_of(config), tasks.tests
+    published = CLUSTERS_PUBLISHED["prototypical"] if tasks.clusters else None
+    results = metric.test(name, learner, build_learner(config), tests, data, config, published)
+    if tasks.clusters:
+        results += baselines.test(tasks.clusters, tests, data, config)
+    run.metrics(
+        name, unlabelled.rows(results, config), learner, loop, **unlabelled.seen(data, config)
+    )
+
+    draw(run, loop.history, learner, tasks, data, config)
+    print(f"Weights, metrics and pictures are in {run.path}.")
+    task = first_task(unlabelled.example(data, config).inputs)
+    endpoints = {
+        "serve": (adapt_and_predict(learner, strict=True), task),
+        "embed": (learner.embed, {"x": task["query_x"]}),
+    }
+    export_run(run, endpoints)
+
+
+def train(tasks, data, config, run: RunFolder, strategy):
+    """Train a network on the tasks of a run; the learner and its loop."""
     with strategy.scope():
         learner = build_learner(config)
         optimizer = keras.optimizers.Adam(metric.learning_rate(config))
@@ -53,27 +78,8 @@ def main(argv: list[str] | None = None) -> None:
     # Tasks of other pictures, made in the same way, choose the weights to keep.
     drawn = tasks.training, tasks.validation
     loop = metric.loop(train_step, learner, optimizer, *drawn, run, config, strategy)
-    history = loop()
-    run.weights(learner)
-
-    # Test: true classes, which the network has never seen, beside what it has to beat.
-    name, tests = name_of(config), tasks.tests
-    published = CLUSTERS_PUBLISHED["prototypical"] if tasks.clusters else None
-    results = metric.test(name, learner, build_learner(config), tests, data, config, published)
-    if tasks.clusters:
-        results += baselines.test(tasks.clusters, tests, data, config)
-    run.metrics(
-        name, unlabelled.rows(results, config), learner, loop, **unlabelled.seen(data, config)
-    )
-
-    draw(run, history, learner, tasks, data, config)
-    print(f"Weights, metrics and pictures are in {run.path}.")
-    task = first_task(unlabelled.example(data, config).inputs)
-    endpoints = {
-        "serve": (adapt_and_predict(learner, strict=True), task),
-        "embed": (learner.embed, {"x": task["query_x"]}),
-    }
-    export_run(run, endpoints)
+    loop()
+    return learner, loop
 
 
 def build_learner(config):

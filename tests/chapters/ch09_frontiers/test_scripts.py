@@ -10,14 +10,24 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch09_frontiers import (
+    compare_alterations,
     train_concepts,
     train_taml,
     train_taml_sine,
     train_unlabelled,
     train_unlabelled_maml,
 )
-from chapters.ch09_frontiers.presets import CONCEPTS, TAML, TAML_SINE, UNLABELLED, UNLABELLED_MAML
-from chapters.engine import script
+from chapters.ch09_frontiers.presets import (
+    ALTERATIONS,
+    CONCEPTS,
+    SCRIPTS,
+    TAML,
+    TAML_SINE,
+    UNLABELLED,
+    UNLABELLED_MAML,
+)
+from chapters.engine import configuration, script
+from chapters.engine.errors import ConfigError
 from tests.chapters.ch09_frontiers.test_unlabelled import loose  # noqa: F401
 from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
@@ -97,6 +107,40 @@ def test_a_folder_of_pictures_becomes_a_model(loose, tmp_path, capsys):  # noqa:
         support_x=tf.constant(x[:3]), support_y=tf.constant([0, 1, 1]), query_x=tf.constant(x[3:])
     )
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=-1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("preset", each(ALTERATIONS, ("quick",)))
+def test_every_preset_of_alterations_runs(preset, tmp_path, capsys):
+    data = "painted_signs" if preset == "emoji" else "strokes"
+    run = ["--run", str(tmp_path / "run"), "--seeds", "1"]
+    few = ["--turn", "0", "--zoom", "0", "--shift", "0"]
+    arguments = ["--preset", preset, "--data", data, *METRIC, *few, *run]
+    compare_alterations.main(arguments)
+    metrics = read(tmp_path / "run")
+    apart = {row["method"] for row in metrics["results"] if " minus " in row["method"]}
+    # What is off already is no row, and quarter turns are for characters.
+    left = {"shear", "thickness", "colours", "erasing"} if preset == "emoji" else {
+        "shear", "thickness", "turned tasks",
+    }  # fmt: skip
+    assert apart == {f"without {name} minus all alterations" for name in left}
+    assert all(row["split"] == "val" for row in metrics["results"])
+    assert (tmp_path / "run" / "compared.png").exists()
+    capsys.readouterr()
+    compare_alterations.main([*arguments, "--resume"])
+    assert "ms/step" not in capsys.readouterr().out
+    assert read(tmp_path / "run")["results"] == metrics["results"]
+
+
+def test_alterations_are_judged_by_validation_classes():
+    config = configuration.parse(SCRIPTS["compare_alterations"], ["--data", "strokes"])
+    data, config = compare_alterations.load(config)
+    np.testing.assert_array_equal(data.classes("test"), data.classes("val"))
+
+
+def test_alterations_of_a_folder_without_classes_cannot_be_judged(loose):  # noqa: F811
+    config = configuration.parse(SCRIPTS["compare_alterations"], ["--data", str(loose)])
+    with pytest.raises(ConfigError, match="has no class folders, so nobody can say"):
+        compare_alterations.load(config)
 
 
 @pytest.mark.parametrize("preset", each(UNLABELLED_MAML, ("book",)))
