@@ -192,13 +192,16 @@ class ZeroShotOptions(RunConfig):
     query: int = option(10, "pictures per class of a training episode", minimum=2, maximum=ITEMS)
     tasks: int = changed(ImageOptions, "tasks", 1)
     feature_steps: int = option(
-        200, "steps of the classifier whose features images begin with; 0: none", minimum=0
+        200, "steps for image features, on episodes of seen classes; 0: none", minimum=0
     )
     steps: int = option(300, "training steps", minimum=1)
     steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 100)
     steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)
     hidden: int = option(
         0, "units of the hidden layer for descriptions; 0: none", minimum=0, maximum=UNITS
+    )
+    least: int = option(
+        2, "seen classes that a word must describe to count", minimum=2, maximum=1000
     )
     topics: int = option(
         0,

@@ -16,8 +16,8 @@ WORD = r"[0-9a-z][0-9a-z'-]*"
 class Descriptions:
     """Turns words into vectors, with the words that describe the classes to learn from.
 
-    A vector has a number for each word that describes at least two of these classes: 0, or more the
-    rarer the word is (inverse document frequency); it has length one.
+    A vector has a number for each word that describes at least ``least`` of these classes: 0, or
+    more the rarer the word is (inverse document frequency); it has length one.
 
     With ``topics`` it has a number for each of so many directions in which these vectors differ
     most (latent semantic analysis): words that go together are one direction, so that classes can
@@ -26,15 +26,16 @@ class Descriptions:
     Args:
         words: of each class to learn from, such as ``("grinning face", "happy", "smile")``.
         topics: number of directions, 0 for words as they are.
+        least: classes that a word must describe, two or more.
 
     Raises:
         DataError: the classes have no words in common, or not more of them than topics.
     """
 
-    def __init__(self, words: Sequence[Sequence[str]], topics: int = 0):
+    def __init__(self, words: Sequence[Sequence[str]], topics: int = 0, least: int = LEAST):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        self._vectorizer = TfidfVectorizer(min_df=LEAST, binary=True, token_pattern=WORD)
+        self._vectorizer = TfidfVectorizer(min_df=least, binary=True, token_pattern=WORD)
         try:
             vectors = self._vectorizer.fit_transform(map(" ".join, words))
         except ValueError as error:

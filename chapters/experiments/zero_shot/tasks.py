@@ -53,8 +53,8 @@ def split(data: Dataset, config: ZeroShotOptions, number: int) -> Split:
     if config.data in FEW:
         drawn = _drawn(config, len(data.class_names), number)
         data = dataclasses.replace(data, splits=drawn)
-    words = descriptions(data)(data.words)  # [class, word]
-    described = descriptions(data, config.topics)(data.words) if config.topics else words
+    words = descriptions(data, config)(data.words)  # [class, word]
+    described = descriptions(data, config, config.topics)(data.words) if config.topics else words
     return Split(data, described, words, number)
 
 
@@ -62,9 +62,9 @@ def _drawn(config: ZeroShotOptions, classes: int, number: int) -> dict[str, np.n
     return random_split(classes, {"test": config.unseen}, config.seed + number)
 
 
-def descriptions(data: Dataset, topics: int = 0) -> Descriptions:
+def descriptions(data: Dataset, config: ZeroShotOptions, topics: int = 0) -> Descriptions:
     """What turns words into vectors, made of the words of the seen classes."""
-    return Descriptions([data.words[k] for k in data.classes("train")], topics)
+    return Descriptions([data.words[k] for k in data.classes("train")], topics, config.least)
 
 
 def item_shape(config: ZeroShotOptions) -> tuple[int, int, int]:
@@ -124,11 +124,11 @@ def known_words(config: ZeroShotOptions) -> Descriptions:
     if config.data == "emoji":  # the table is part of the project, the pictures are not
         signs = emoji.read_table(emoji.TABLE)
         seen = [emoji.words(sign) for sign in signs if sign.split == "train"]
-        return Descriptions(seen, config.topics)
+        return Descriptions(seen, config.topics, config.least)
     if config.data == "braille":
         seen = _drawn(config, len(braille.WORDS), 0)["train"]
-        return Descriptions([braille.WORDS[k] for k in seen], config.topics)
-    return descriptions(split(load(config), config, 0).data, config.topics)
+        return Descriptions([braille.WORDS[k] for k in seen], config.topics, config.least)
+    return descriptions(split(load(config), config, 0).data, config, config.topics)
 
 
 def ways(data: Dataset, config: ZeroShotOptions) -> list[int]:
@@ -157,7 +157,7 @@ def embed_words(texts: Iterable[str], config: ZeroShotOptions) -> np.ndarray:
     for text, vector in zip(texts, described, strict=True):
         if not vector.any():
             raise DataError(
-                f"No word of {text[:60]!r} describes two of the classes that were learned from; "
-                "use other words."
+                f"No word of {text[:60]!r} describes {config.least} of the classes that were "
+                "learned from; use other words."
             )
     return described

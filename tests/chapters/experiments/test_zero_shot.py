@@ -96,7 +96,7 @@ def test_typed_words_are_embedded_as_those_of_the_data(data):
 
 
 def test_a_text_without_a_known_word_is_told():
-    with pytest.raises(DataError, match="No word of 'quite unknown' describes two of the classes"):
+    with pytest.raises(DataError, match="No word of 'quite unknown' describes 2 of the classes"):
         zero_shot.embed_words(["segment-a", "quite unknown"], DIGITS)
 
 
