@@ -10,10 +10,11 @@ import tensorflow as tf
 from chapters.ch06_maml.policy_gradient import experience, surrogate
 from chapters.engine.functional import add_scaled
 from chapters.engine.per_task import repeat_for_tasks
+from chapters.experiments.acting.serving import AdaptivePolicy
 
 
 @keras.saving.register_keras_serializable(__package__)
-class MAMLPolicy(keras.Model):
+class MAMLPolicy(AdaptivePolicy):
     """A policy that is adapted to each task by what it has seen there.
 
     Args:
@@ -85,10 +86,6 @@ class MAMLPolicy(keras.Model):
         for seen in phases:
             weights = self.inner_step(weights, seen)
         return weights
-
-    def call(self, observation):
-        """The policy before any step."""
-        return self.policy(observation)
 
     def get_config(self):
         policy = keras.saving.serialize_keras_object(self.policy)

@@ -185,13 +185,20 @@ TOY = {
 ACTING = {
     # The paper's experiment, a quarter of its length: two minutes on two cores.
     "quick": {"steps": 25, "steps_per_epoch": 5},
-    "navigation": {"steps": 100},
+    "navigation": {"steps": 100, "seeds": 3},
     # Rewards as in the paper's text: far goals weigh more.
-    "navigation_squared": {"steps": 100, "reward": "squared"},
+    "navigation_squared": {"steps": 100, "seeds": 3, "reward": "squared"},
     # The log-likelihood of the paper, whose second derivative is biased.
     "paper": {"steps": 100, "inner": "log_likelihood", "tasks": 40, "inner_rate": 0.5},
     # The book's example: machines of five arms, each with chances of its own.
-    "bandits": {"world": "bandits", "horizon": 10, "inner_rate": 1.0, "hidden": "32", "steps": 100},
+    "bandits": {
+        "world": "bandits",
+        "horizon": 10,
+        "inner_rate": 1.0,
+        "hidden": "32",
+        "steps": 100,
+        "seeds": 3,
+    },
 }
 
 
@@ -277,6 +284,14 @@ CURVES = Model(
     evaluate="chapters.experiments.sine:evaluate",
 )
 
+POLICY = Model(
+    script="train_acting",
+    build="chapters.ch06_maml.train_acting:build_learner",
+    items="trajectories",
+    evaluate="chapters.experiments.acting:evaluate",
+    picture="chapters.experiments.acting.pictures:picture",
+)
+
 MODELS = {
     "maml-omniglot-5way": CHARACTERS,
     "maml-omniglot-20way": CHARACTERS,
@@ -287,4 +302,6 @@ MODELS = {
     "maml-sine-raw-numpy": CURVES,
     "maml-sine-blog": CURVES,
     "caml-sine": CURVES,
+    "maml-navigation": POLICY,
+    "maml-bandits": POLICY,
 }

@@ -5,6 +5,10 @@ python -m chapters.ch06_maml.train_acting --preset navigation   # the paper's ex
 python -m chapters.ch06_maml.train_acting --preset bandits      # the book's slot machines
 """
 
+import dataclasses
+
+import keras
+
 from chapters.ch06_maml import maml_rl, policy_gradient
 from chapters.ch06_maml.presets import SCRIPTS
 from chapters.engine import configuration, script
@@ -21,23 +25,37 @@ def main(argv: list[str] | None = None) -> None:
     run = RunFolder.open(config, __spec__.name, device)
     print(f"Device: {device}. Run folder: {run.path}.", acting.describe(config), sep="\n")
 
-    # Training: act, adapt, act with the adapted policy, and see what the start was worth.
-    learner, loop = train(config, run)
-    run.weights(learner)
+    # Training: act, adapt, act with the adapted policy, and see what the start was worth. Beside
+    # it: the same policy trained on all tasks at once, with as many trajectories, and not trained.
+    contenders, loops = {NAME: [], acting.JOINT: [], acting.RANDOM: []}, []
+    for seed in range(config.seed, config.seed + config.seeds):
+        keras.utils.set_random_seed(seed)
+        options = dataclasses.replace(config, seed=seed)
+        part = run.sub(f"seed-{seed}") if config.seeds > 1 else run
+        learner, loop = train(options, part)
+        joint, _ = train(acting.joint(options), part.sub("joint"))
+        beside = learner, joint, build_learner(options)
+        for learners, one in zip(contenders.values(), beside, strict=True):
+            learners.append(one)
+        loops.append(loop)
+    first = contenders[NAME][0]  # stands for the run: chosen by its number, not by its score
+    run.weights(first)
 
-    # Beside it: the same policy trained on all tasks at once, with as many trajectories, and not.
-    joint, _ = train(acting.joint(config), run.sub("joint"))
-    contenders = {NAME: learner, acting.JOINT: joint, acting.RANDOM: build_learner(config)}
     found = acting.test(contenders, config)
     print(acting.table(found, config))
-    run.metrics(NAME, acting.rows(found, config), learner, loop)
+    rows = acting.rows(found, config)
+    if config.world == "bandits":
+        regrets = acting.regret.test(contenders, config)
+        print(acting.regret.table(regrets, config))
+        rows += acting.regret.rows(regrets, config)
+        run.figure("regret", acting.regret.picture(regrets, config))
+    run.metrics(NAME, rows, first, loops[0])
 
-    run.figure("learning_curve", acting.pictures.learning_curve(loop.history))
+    run.figure("learning_curve", acting.pictures.learning_curve(loops[0].history))
     measure = next(iter(found[NAME]))
     run.figure("return_by_steps", acting.pictures.return_by_steps(found, measure))
     if config.world == "navigation":
-        world = acting.make_world(config)
-        run.figure("paths", acting.pictures.paths(learner, world, config))
+        run.figure("paths", acting.pictures.paths(first, config))
     print(f"Weights, metrics and pictures are in {run.path}.")
 
 

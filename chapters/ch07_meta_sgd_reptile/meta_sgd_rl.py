@@ -9,10 +9,11 @@ import tensorflow as tf
 from chapters.ch07_meta_sgd_reptile.meta_sgd import FIRST_RATE
 from chapters.ch07_meta_sgd_reptile.policy_gradient import experience, surrogate
 from chapters.engine.per_task import repeat_for_tasks
+from chapters.experiments.acting.serving import AdaptivePolicy
 
 
 @keras.saving.register_keras_serializable(__package__)
-class MetaSGDPolicy(keras.Model):
+class MetaSGDPolicy(AdaptivePolicy):
     """A policy that is adapted to each task, at learned rates, by what it has seen there.
 
     Args:
@@ -99,10 +100,6 @@ class MetaSGDPolicy(keras.Model):
         for seen in phases:
             weights = self.inner_step(weights, seen, alpha=alpha)
         return weights
-
-    def call(self, observation):
-        """The policy before any step."""
-        return self.policy(observation)
 
     def get_config(self):
         policy = keras.saving.serialize_keras_object(self.policy)

@@ -239,9 +239,16 @@ class ActingConfig(ActingOptions):
 ACTING = {
     # A quarter of the paper's length: two minutes on two cores.
     "quick": {"steps": 25, "steps_per_epoch": 5},
-    "navigation": {"steps": 100},
-    "navigation_squared": {"steps": 100, "reward": "squared"},
-    "bandits": {"world": "bandits", "horizon": 10, "inner_rate": 1.0, "hidden": "32", "steps": 100},
+    "navigation": {"steps": 100, "seeds": 3},
+    "navigation_squared": {"steps": 100, "seeds": 3, "reward": "squared"},
+    "bandits": {
+        "world": "bandits",
+        "horizon": 10,
+        "inner_rate": 1.0,
+        "hidden": "32",
+        "steps": 100,
+        "seeds": 3,
+    },
 }
 
 SCRIPTS = {
@@ -284,10 +291,20 @@ CURVES = Model(
     evaluate="chapters.experiments.sine:evaluate",
 )
 
+POLICY = Model(
+    script="train_acting",
+    build="chapters.ch07_meta_sgd_reptile.train_acting:build_learner",
+    items="trajectories",
+    evaluate="chapters.experiments.acting:evaluate",
+    picture="chapters.experiments.acting.pictures:picture",
+)
+
 MODELS = {
     "meta-sgd-omniglot-5way": CHARACTERS,
     "reptile-omniglot-5way": CHARACTERS,
     "meta-sgd-sine-5shot": CURVES,
     "meta-sgd-sine-10shot": CURVES,
     "reptile-sine": CURVES,
+    "meta-sgd-navigation": POLICY,
+    "meta-sgd-bandits": POLICY,
 }

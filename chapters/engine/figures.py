@@ -43,6 +43,8 @@ BASELINES = {
     "knows the goal": ("0.4", ":"),
     "random weights": ("0.55", "-."),
     "random start": ("0.55", "-."),
+    "Thompson sampling": ("0.3", "-"),
+    "pulls at random": ("0.6", ":"),
     "prediction 0": ("0.55", ":"),
     "before training": ("0.35", "--"),
     "raw pixels": ("0.55", "-."),

@@ -347,6 +347,9 @@ class ActingOptions(RunConfig):
     steps: int = option(100, "outer steps", minimum=1)
     steps_per_epoch: int = option(10, "steps between validations", minimum=1)
     steps_per_call: int = changed(SineOptions, "steps_per_call", 1)
+    seeds: int = option(
+        1, "policies trained, with seeds one after the other", minimum=1, maximum=1000
+    )
     test_tasks: int = option(40, "tasks of a test", minimum=2, maximum=TASKS)
     test_trajectories: int = option(
         40, "trajectories of a task before each step of a test, and after", minimum=2, maximum=ITEMS

@@ -4,7 +4,8 @@ The protocol is the same for every chapter: goals of training, validation and te
 same; a policy acts, adapts to what it has seen, and acts again after every step.
 """
 
-from chapters.experiments.acting import pictures
+from chapters.experiments.acting import pictures, regret
+from chapters.experiments.acting.serving import AdaptivePolicy
 from chapters.experiments.acting.tasks import (
     Tasks,
     describe,
@@ -28,6 +29,7 @@ from chapters.experiments.acting.testing import (
 from chapters.experiments.acting.training import loop
 
 __all__ = [
+    "AdaptivePolicy",
     "JOINT",
     "ORACLE",
     "RANDOM",
@@ -42,6 +44,7 @@ __all__ = [
     "make_world",
     "outer_optimizer",
     "pictures",
+    "regret",
     "rows",
     "samplers",
     "table",

@@ -13,7 +13,7 @@ RIDGE = 1e-5  # times the number of steps
 
 def discounted(reward, discount: float):
     """R_t = sum_k discount^k r_(t+k): [task, trajectory, time] -> the same."""
-    steps = reward.shape[-1]
+    steps = _steps(reward)
     power = tf.range(steps)[None] - tf.range(steps)[:, None]  # k, [time, later]
     weight = tf.where(power >= 0, discount ** tf.cast(tf.maximum(power, 0), reward.dtype), 0.0)
     return tf.einsum("ikl,tl->ikt", reward, weight)
@@ -23,9 +23,14 @@ def features(trajectories: Trajectories):
     """o, o^2, t, t^2, t^3 and 1 of every step: [task, trajectory, time, feature]."""
     seen = tf.clip_by_value(trajectories.observation, -10.0, 10.0)
     shape = tf.shape(trajectories.reward)
-    time = tf.range(trajectories.reward.shape[-1], dtype=seen.dtype) / 100
+    time = tf.cast(tf.range(_steps(trajectories.reward)), seen.dtype) / 100
     time = tf.broadcast_to(time, shape)[..., None]
     return tf.concat([seen, seen**2, time, time**2, time**3, tf.ones_like(time)], axis=-1)
+
+
+def _steps(reward):
+    """Length of the trajectories; a tensor in an exported file, which takes any."""
+    return reward.shape[-1] or tf.shape(reward)[-1]
 
 
 def baseline(trajectories: Trajectories, values):

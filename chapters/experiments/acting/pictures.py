@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.evaluation import interval95
+from chapters.engine.evaluation import interval95_over
 from chapters.engine.figures import HELD_OUT, TRAINING, WIDTH, course, legend, plt, style
+from chapters.experiments.acting.tasks import make_world
 from chapters.experiments.acting.testing import ORACLE, RETURN
 from chapters.experiments.acting.trajectories import rollout
 
@@ -34,7 +35,7 @@ def return_by_steps(found: dict, measure: str):
             continue
         steps = list(by_steps)
         means = np.array([by_steps[k].mean() for k in steps])
-        width = np.array([interval95(by_steps[k]) for k in steps])
+        width = np.array([interval95_over(by_steps[k]) for k in steps])
         axis.plot(steps, means, **look, marker=".", label=name)
         axis.fill_between(steps, means - width, means + width, color=look["color"], alpha=0.12)
     axis.set(xlabel="inner steps, each on new trajectories", ylabel=RETURN[measure].label)
@@ -43,21 +44,57 @@ def return_by_steps(found: dict, measure: str):
     return figure
 
 
-def paths(learner, world, config, seed: int = 0):
+def picture(learner, config, width: float):
+    """Paths in the plane, or what is chosen of machines, as the zoo shows a policy."""
+    figure = (paths if config.world == "navigation" else choices)(learner, config)
+    figure.set_figwidth(min(width, figure.get_figwidth()))
+    return figure
+
+
+def choices(learner, config, seed: int = 0):
+    """How often each arm of a few machines is pulled, before and after one inner step."""
+    world = make_world(config)
+    machines = world.tasks(SHOWN, tf.constant([seed, 3]))  # chances [task, arm]
+    before, after = _before_and_after(learner, world, machines, config.trajectories, seed)
+    figure, axes = plt.subplots(2, SHOWN // 2, figsize=(WIDTH, 4.2), layout="constrained",
+                                sharex=True, sharey=True)  # fmt: skip
+    arms = np.arange(1, world.actions + 1)
+    for number, axis in enumerate(axes.ravel()):
+        for drawn, colour, name, shift in (
+            (before, "0.75", "before", -0.2),
+            (after, "tab:blue", "after one step", 0.2),
+        ):
+            pulled = tf.one_hot(drawn.action[number], world.actions)  # [trajectory, time, arm]
+            share = tf.reduce_mean(pulled, axis=[0, 1]).numpy()
+            axis.bar(arms + shift, share, 0.4, color=colour, label=name)
+        axis.plot(arms, machines[number].numpy(), "_", color="0.1", markersize=16,
+                  label="chance that it pays")  # fmt: skip
+        axis.set(ylim=(0, 1), xticks=arms)
+    figure.supxlabel("arm", fontsize=10)
+    figure.supylabel("share of the pulls", fontsize=10)
+    legend(figure, columns=3)
+    return figure
+
+
+def _before_and_after(learner, world, task, trajectories: int, seed: int):
+    weights = learner.start(SHOWN)
+    seeds = [tf.constant([seed, number]) for number in (4, 5)]
+    before = rollout(world, learner.policy, weights, task, trajectories, seeds[0])
+    adapted = learner.step_on(weights, before)
+    return before, rollout(world, learner.policy, adapted, task, trajectories, seeds[1])
+
+
+def paths(learner, config, seed: int = 0):
     """Where a point goes, before and after one inner step: a panel for every goal.
 
     Args:
         learner: with ``policy``, ``start`` and ``step_on``.
-        world: Navigation.
         config: options of the run.
         seed: of goals and chance.
     """
+    world = make_world(config)
     goals = world.tasks(SHOWN, tf.constant([seed, 3]))
-    weights = learner.start(SHOWN)
-    seeds = [tf.constant([seed, number]) for number in (4, 5)]
-    before = rollout(world, learner.policy, weights, goals, config.trajectories, seeds[0])
-    adapted = learner.step_on(weights, before)
-    after = rollout(world, learner.policy, adapted, goals, config.trajectories, seeds[1])
+    before, after = _before_and_after(learner, world, goals, config.trajectories, seed)
     figure, axes = plt.subplots(2, SHOWN // 2, figsize=(WIDTH, 4.6), layout="constrained",
                                 sharex=True, sharey=True)  # fmt: skip
     for number, axis in enumerate(axes.ravel()):

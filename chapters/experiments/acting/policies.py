@@ -36,6 +36,14 @@ class Policy(keras.Model):
         """What the policy of each task does: observations [task, item, observation]."""
         raise NotImplementedError
 
+    def action_spec(self) -> tf.TensorSpec:
+        """Actions of trajectories without a task axis: [trajectory, time, ...]."""
+        raise NotImplementedError
+
+    def told(self, distribution) -> dict:
+        """A distribution in numbers that people read: name -> [task, item, action]."""
+        raise NotImplementedError
+
     def call(self, observation):
         """The network's output: [item, observation] -> [item, action]."""
         return self.network(observation)
@@ -80,6 +88,18 @@ class GaussianPolicy(Policy):
         mean = call_per_task(self.network, weights[:-1], observation)  # [task, item, action]
         return Gaussian(mean, tf.maximum(weights[-1], self.LEAST)[:, None])
 
+    def action_spec(self):
+        """Numbers: [trajectory, time, action]."""
+        return tf.TensorSpec([None, None, self.network.output_shape[-1]], name="action")
+
+    def told(self, distribution):
+        """Mean and deviation of every number of an action."""
+        deviation = tf.exp(distribution.log_std)
+        return {
+            "mean": distribution.mean,
+            "deviation": tf.broadcast_to(deviation, tf.shape(distribution.mean)),
+        }
+
     def noise(self, shape, seed):
         """What chance adds to actions: [..., action]."""
         return draws.normal([*shape, self.network.output_shape[-1]], seed)
@@ -116,6 +136,14 @@ class CategoricalPolicy(Policy):
     def distribution(self, weights, observation):
         """Log-probabilities [task, item, choice]."""
         return tf.nn.log_softmax(call_per_task(self.network, weights, observation))
+
+    def action_spec(self):
+        """Choices: int32 [trajectory, time]."""
+        return tf.TensorSpec([None, None], tf.int32, "action")
+
+    def told(self, distribution):
+        """How likely each choice is."""
+        return {"probabilities": tf.exp(distribution)}
 
     def noise(self, shape, seed):
         """Gumbel's, one for each choice: the largest sum with a logit is a draw."""

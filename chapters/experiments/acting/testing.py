@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from chapters.engine.evaluation import Conditions, interval95
+from chapters.engine.evaluation import Conditions, interval95_over
 from chapters.engine.results import Measure, Result, after_steps
 from chapters.experiments.acting.tasks import TEST, Tasks, make_world
 from chapters.experiments.acting.trajectories import rollout
@@ -18,7 +18,7 @@ RETURN = {
     "pulls": Measure("return", "return per pull", digits=3, better="larger"),
 }
 ORACLE, RANDOM, JOINT = "knows the goal", "random start", "trained on all tasks"
-# name -> measure -> inner steps -> return of each task [task]
+# name -> measure -> inner steps -> return [seed, task]
 Returns = dict[str, dict[str, dict[int, np.ndarray]]]
 
 
@@ -33,46 +33,59 @@ def measured(world, reward) -> dict:
     }
 
 
-def adapted_returns(learner, world, task, config: ActingOptions, seed: int) -> dict:
-    """What a learner earns after each of the shown numbers of steps: measure -> steps -> [task].
+def phases(learner, world, task, config: ActingOptions, seed: int):
+    """Yields number of inner steps, and trajectories of the policies that took them.
 
     New trajectories are drawn after every step; the first has the rate of the training and the
     others half of it, as in the paper.
     """
-    shown = shown_steps(config)
     count = config.test_trajectories
 
     @tf.function(autograph=False)
     def phase(weights, seeds, share):
         drawn = rollout(world, learner.policy, weights, task, count, seeds)
-        per_task = {k: tf.reduce_mean(v, axis=1) for k, v in measured(world, drawn.reward).items()}
-        return per_task, learner.step_on(weights, drawn, share)
+        return drawn, learner.step_on(weights, drawn, share)
 
-    weights, found = learner.start(config.test_tasks), {}
-    for number in range(max(shown) + 1):
+    weights = learner.start(config.test_tasks)
+    for number in range(max(shown_steps(config)) + 1):
         share = tf.constant(1.0 if number == 0 else 0.5)
-        per_task, weights = phase(weights, tf.constant([seed, number]), share)
-        if number in shown:
-            for name, values in per_task.items():
-                found.setdefault(name, {})[number] = values.numpy()
+        drawn, weights = phase(weights, tf.constant([seed, number]), share)
+        yield number, drawn
+
+
+def adapted_returns(learner, world, task, config: ActingOptions, seed: int) -> dict:
+    """What a learner earns after each of the shown numbers of steps: measure -> steps -> [task]."""
+    found = {}
+    for number, drawn in phases(learner, world, task, config, seed):
+        if number in shown_steps(config):
+            for name, values in measured(world, drawn.reward).items():
+                found.setdefault(name, {})[number] = tf.reduce_mean(values, axis=1).numpy()
     return found
 
 
-def test(contenders: dict, config: ActingOptions) -> Returns:
+def test(contenders: dict[str, list], config: ActingOptions) -> Returns:
     """Returns of every contender in the same tasks, and of one that knows the goal.
 
     Args:
-        contenders: name -> learner.
+        contenders: name -> learners, one of each seed.
         config: options of the run.
     """
     world = make_world(config)
     seed = config.seed + TEST
     task, _ = Tasks(world, config.test_tasks, seed)(0)
     found = {
-        name: adapted_returns(learner, world, task, config, seed)
-        for name, learner in contenders.items()
+        name: _stacked([adapted_returns(one, world, task, config, seed) for one in learners])
+        for name, learners in contenders.items()
     }
-    return {**found, ORACLE: _oracle(world, task)}
+    return {**found, ORACLE: _stacked([_oracle(world, task)])}
+
+
+def _stacked(of_seeds: list[dict]) -> dict:
+    """[seed] measure -> steps -> [task], as measure -> steps -> [seed, task]."""
+    return {
+        name: {steps: np.stack([one[name][steps] for one in of_seeds]) for steps in by_steps}
+        for name, by_steps in of_seeds[0].items()
+    }
 
 
 def _oracle(world, task) -> dict:
@@ -87,20 +100,21 @@ def _oracle(world, task) -> dict:
 def table(found: Returns, config: ActingOptions) -> str:
     """Returns as text, a line per contender and a column per number of inner steps."""
     shown = shown_steps(config)
+    over = f"{config.seeds} seeds (Student's t)" if config.seeds > 1 else "tasks"
     width = max(map(len, found)) + 2
     lines = []
     for name in next(iter(found.values())):
         measure = RETURN[name]
         lines += [
             f"\nMean {measure.label} in {config.test_tasks} tasks never seen, "
-            f"{config.test_trajectories} trajectories, 95 % interval over tasks,\nafter that many "
-            "inner steps:\n",
+            f"{config.test_trajectories} trajectories, 95 % interval over {over},\nafter that "
+            "many inner steps:\n",
             " " * width + "".join(f"{steps}".rjust(17) for steps in shown),
         ]
         for who, by_measure in found.items():
             by_steps = by_measure[name]
             cells = [
-                f"{by_steps[k].mean():.{measure.digits}f} +- {interval95(by_steps[k]):.2f}"
+                f"{by_steps[k].mean():.{measure.digits}f} +- {interval95_over(by_steps[k]):.2f}"
                 for k in shown
                 if k in by_steps
             ]
@@ -116,21 +130,24 @@ def rows(found: Returns, config: ActingOptions) -> list[dict]:
             method=who,
             measure=after_steps(RETURN[name], steps),
             mean=float(values.mean(dtype=np.float64)),
-            interval=interval95(values),
-            data=_data(config),
+            interval=interval95_over(values),
+            data=data_of(config),
             seed=config.seed,
             tested="tasks",
-            episodes=len(values),
+            episodes=values.shape[1],
+            runs=len(values) if len(values) > 1 else None,
             headline=steps == most and name == next(iter(by_measure)),
             rival=who != ORACLE,
         ).row()
+        | {"values": values.mean(axis=1, dtype=np.float64).tolist()}
         for who, by_measure in found.items()
         for name, by_steps in by_measure.items()
         for steps, values in by_steps.items()
     ]
 
 
-def _data(config: ActingOptions) -> str:
+def data_of(config: ActingOptions) -> str:
+    """What stands for a set of data in results."""
     return f"{config.world}, {config.horizon} steps"
 
 
@@ -142,6 +159,6 @@ def evaluate(learner, config: ActingOptions, given: Conditions) -> list[dict]:
     """
     given.check("a policy has no classes", way=(), shot=(), query=())
     given.check("a policy has no batch norm", batch_norm=())
-    config = dataclasses.replace(config, seed=given.seed, test_tasks=given.episodes)
-    found = test({"": learner}, config)
+    config = dataclasses.replace(config, seed=given.seed, test_tasks=given.episodes, seeds=1)
+    found = test({"": [learner]}, config)
     return [row for row in rows(found, config) if row["method"] == ""]

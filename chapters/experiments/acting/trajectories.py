@@ -56,7 +56,7 @@ def rollout(world, policy, weights, task, trajectories: int, seed) -> Trajectori
 
 def flat(x):
     """Steps of a task in one row: [task, trajectory, time, ...] -> [task, step, ...]."""
-    return tf.reshape(x, [x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])
+    return tf.reshape(x, [x.shape[0], -1, *x.shape[3:]])
 
 
 def returns(trajectories: Trajectories):

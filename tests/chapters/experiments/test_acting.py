@@ -54,10 +54,18 @@ def results(folder):
 )
 def test_every_preset_runs_with_a_tiny_budget(method, preset, tmp_path):
     with contextlib.nullcontext() if method == "MAML" else without_graphs():
-        MAINS[method](["--preset", preset, *TINY, "--run", str(tmp_path / "run")])
+        run = ["--run", str(tmp_path / "run"), "--seeds", "1"]
+        MAINS[method](["--preset", preset, *TINY, *run])
     found = results(tmp_path / "run")
     bandits = preset == "bandits"
     measures = {"return"} if bandits else {"return", "return_squared"}
+    regrets = [row for row in found if row["measure"].startswith("regret")]
+    found = [row for row in found if row not in regrets]
+    # four phases of 3 x 3 pulls, of the contenders, Thompson sampling and chance
+    assert {row["measure"] for row in regrets} == (
+        {f"regret_after_{pulls}_pulls" for pulls in (9, 18, 27, 36)} if bandits else set()
+    )
+    assert len(regrets) == (4 * 5 if bandits else 0)
     assert {row["measure"].partition("_after")[0] for row in found} == measures
     assert {row["method"] for row in found} == {
         method, "trained on all tasks", "random start", "knows the goal",
@@ -68,7 +76,23 @@ def test_every_preset_runs_with_a_tiny_budget(method, preset, tmp_path):
     assert headline["measure"] == "return_after_3_steps"
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"learning_curve.png", "return_by_steps.png", "model.weights.h5"} <= files
-    assert ("paths.png" in files) != bandits
+    assert ("paths.png" in files) != bandits and ("regret.png" in files) == bandits
+
+
+def test_seeds_are_policies_of_their_own_in_the_same_tasks(tmp_path, in_short):
+    arguments = [*TINY, "--steps", "1", "--horizon", "2", "--shown-steps", "0", "--seeds", "2"]
+    maml.main([*arguments, "--run", str(tmp_path)])
+    rows = [row for row in results(tmp_path) if row["method"] == "MAML"]
+    assert all(row["runs"] == 2 and len(set(row["values"])) == 2 for row in rows)
+    config = configuration.parse(MAML_SCRIPTS["train_acting"], arguments)
+    learner = maml.build_learner(config)
+    learner.load_weights(tmp_path / "model.weights.h5")
+    for seed, same in ((0, True), (1, False)):  # the first seed's stand for the run
+        folder = max((tmp_path / f"seed-{seed}" / "checkpoints").iterdir())
+        with np.load(folder / "arrays.npz") as arrays:
+            kept = [arrays[f"model/{k:04d}"] for k in range(len(learner.variables))]
+        equal = [np.array_equal(a, b) for a, b in zip(kept, learner.variables, strict=True)]
+        assert all(equal) == same
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, in_short):
