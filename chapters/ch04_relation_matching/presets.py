@@ -296,7 +296,6 @@ DESCRIBED = Model(
 )
 
 MODELS = {
-    "relation-omniglot-5way-1shot": RELATION_NETWORK,
     "relation-omniglot-20way-1shot": RELATION_NETWORK,
     "relation-emoji": RELATION_NETWORK,
     "matching-omniglot": MATCHING_MODEL,
