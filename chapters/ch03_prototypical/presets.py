@@ -280,6 +280,14 @@ SEMI_SUPERVISED = {
 class ZeroShotConfig(ZeroShotOptions):
     """Options of ``chapters.ch03_prototypical.train_zero_shot``."""
 
+    start: str = option(
+        "random",
+        "where the embedding of descriptions begins: at random, with prototypes of length one as "
+        "in the paper; or at ridge regression of class means, with prototypes of any length",
+        choices=("random", "regression"),
+        only=("hidden", 0),
+    )
+
 
 ZERO_SHOT = {
     # Digits that come with scikit-learn, described by the segments of a display: three of them
@@ -293,13 +301,14 @@ ZERO_SHOT = {
         "image_size": 32,
         "augment": True,
         "feature_steps": 10000,
-        "steps": 2000,
-        "steps_per_epoch": 500,
+        "feature_rate": 1e-3,
+        "steps": 1000,
+        "steps_per_epoch": 200,
         "way": 100,
         "query": 2,
         "least": 3,  # chosen on training and validation classes, by ridge regression
-        "word_dropout": 0.3,
-        "weight_decay": 0.1,
+        "start": "regression",
+        "learning_rate": 1e-4,
     },
 }
 

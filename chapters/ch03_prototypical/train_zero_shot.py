@@ -21,7 +21,7 @@ from chapters.engine.export import export_run
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
 from chapters.experiments import zero_shot
-from chapters.experiments.zero_shot import features, pictures
+from chapters.experiments.zero_shot import baselines, features, pictures
 
 NAME = "zero-shot prototypical network"
 
@@ -55,10 +55,12 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     keras.utils.set_random_seed(config.seed + drawn.number)
     training, validation = zero_shot.samplers(drawn, config)
 
-    # Two embedding functions: of images, which begins with a classifier's features, and of words.
+    # Two embedding functions: of images, which begins with features of its own, and of words.
     learner = build_learner(config, drawn.described.shape[1])
     features.learn(learner.encoder, drawn, config, run.sub(f"draw-{drawn.number + 1}-features"))
     fixed = features.copy(learner.encoder)  # what the baselines map descriptions to
+    if config.start == "regression":
+        begin_at_regression(learner, drawn)
     optimizer = zero_shot.make_optimizer(config, learner.trainable_variables)
 
     def train_step(batch, seed=None):
@@ -79,6 +81,12 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     return {"learner": learner, "loop": loop, "history": history, "scores": scores}
 
 
+def begin_at_regression(learner, drawn: zero_shot.Split) -> None:
+    """Prototypes of seen classes are as near to the means of their pictures as ridge gets them."""
+    means = baselines.class_means(learner.encoder, drawn)
+    learner.describer.set_weights(baselines.ridge_weights(means, drawn, drawn.described))
+
+
 def build_learner(config, words: int = 0):
     """The network of the options, not trained.
 
@@ -92,7 +100,7 @@ def build_learner(config, words: int = 0):
     describer = description_embedding(
         words, encoder.output_shape[-1], config.hidden, config.word_dropout
     )
-    return ZeroShotPrototypicalNetwork(encoder, describer)
+    return ZeroShotPrototypicalNetwork(encoder, describer, unit=config.start == "random")
 
 
 if __name__ == "__main__":

@@ -41,11 +41,12 @@ class ZeroShotPrototypicalNetwork(FewShotLearner):
     Args:
         encoder: f_phi, Keras model, [item, ...] -> [item, dim].
         describer: g_theta, Keras model, [class, word] -> [class, dim].
+        unit: prototypes have length one, as in the paper; otherwise they are what g says.
     """
 
-    def __init__(self, encoder, describer, **kwargs):
+    def __init__(self, encoder, describer, unit=True, **kwargs):
         super().__init__(**kwargs)
-        self.encoder, self.describer = encoder, describer
+        self.encoder, self.describer, self.unit = encoder, describer, unit
         self.built = True  # all weights are those of the two
 
     @property
@@ -69,12 +70,14 @@ class ZeroShotPrototypicalNetwork(FewShotLearner):
         """Embedded descriptions: [task, way, word] -> [task, way, dim]."""
         # c_k = g(v_k) / |g(v_k)|; queries keep their length, which sets how sure an answer is
         c = embed_tasks(self.describer, attributes, training)  # [task, way, dim]
+        if not self.unit:
+            return c
         return c * tf.math.rsqrt(tf.reduce_sum(c**2, axis=-1, keepdims=True) + 1e-8)
 
     def get_config(self):
         parts = {"encoder": self.encoder, "describer": self.describer}
         own = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "unit": self.unit}
 
     @classmethod
     def from_config(cls, config):

@@ -56,7 +56,7 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     keras.utils.set_random_seed(config.seed + drawn.number)
     training, validation = zero_shot.samplers(drawn, config)
 
-    # Two embedding functions: of images, which begins with a classifier's features, and of words.
+    # Two embedding functions: of images, which begins with features of its own, and of words.
     learner = build_learner(config, drawn.described.shape[1])
     features.learn(learner.encoder, drawn, config, run.sub(f"draw-{drawn.number + 1}-features"))
     fixed = features.copy(learner.encoder)  # what the baselines map descriptions to

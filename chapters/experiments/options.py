@@ -194,6 +194,9 @@ class ZeroShotOptions(RunConfig):
     feature_steps: int = option(
         200, "steps for image features, on episodes of seen classes; 0: none", minimum=0
     )
+    feature_rate: float = option(
+        1e-3, "Adam's rate for them at the start; falls to zero", minimum=0.0
+    )
     steps: int = option(300, "training steps", minimum=1)
     steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 100)
     steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)

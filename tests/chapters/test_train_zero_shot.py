@@ -3,12 +3,17 @@
 import contextlib
 import json
 
+import numpy as np
 import pytest
 
 from chapters.ch03_prototypical import train_zero_shot as prototypical
+from chapters.ch03_prototypical.presets import SCRIPTS as SCRIPTS_3
 from chapters.ch03_prototypical.presets import ZERO_SHOT
 from chapters.ch04_relation_matching import train_zero_shot as relation
+from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
+from chapters.experiments import zero_shot
+from chapters.experiments.zero_shot import baselines
 from datasets.sets import sources
 from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
@@ -61,6 +66,21 @@ def test_every_preset_runs_with_a_tiny_budget(method, preset, tmp_path, capsys):
     out = capsys.readouterr().out
     assert ("Draw 2, unseen:" in out) == several
     assert bool(exported) == ("SavedModel in" in out)
+
+
+def test_a_network_that_begins_at_regression_answers_as_it():
+    config = configuration.parse(SCRIPTS_3["train_zero_shot"], ["--start", "regression"])
+    drawn = zero_shot.split(zero_shot.load(config), config, 0)
+    learner = prototypical.build_learner(config, drawn.described.shape[1])
+    prototypical.begin_at_regression(learner, drawn)
+    means = baselines.class_means(learner.encoder, drawn)
+    ridge = baselines.ridge(means, drawn, drawn.described)
+    inputs = {name: x[None] for name, x in zero_shot.example(drawn).items()}
+    found, expected = learner(inputs), baselines.nearest(learner.encoder, ridge)(inputs)
+    # baselines leave out |z|^2, which is the same for all classes
+    apart = np.asarray(found - expected)  # [task, query, way]
+    scale = np.abs(found).max()
+    np.testing.assert_allclose(apart - apart[..., :1], 0, atol=1e-4 * scale)
 
 
 def test_a_finished_run_is_resumed_without_training(tmp_path):

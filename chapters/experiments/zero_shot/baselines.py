@@ -27,7 +27,13 @@ def class_means(encoder, drawn: Split) -> np.ndarray:
 
 
 def ridge(means, drawn: Split, described: np.ndarray):
-    """Descriptions [..., word] -> prototypes [..., dim]: least squares with a penalty on weights.
+    """Descriptions [..., word] -> prototypes [..., dim], by ``ridge_weights``."""
+    weights, bias = map(tf.constant, ridge_weights(means, drawn, described))
+    return lambda described: described @ weights + bias
+
+
+def ridge_weights(means, drawn: Split, described: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares with a penalty on weights: float32 [word, dim], and a constant [dim].
 
     The penalty is the one that does best on each seen class in turn when it is left out.
 
@@ -40,9 +46,7 @@ def ridge(means, drawn: Split, described: np.ndarray):
 
     seen = described[drawn.data.classes("train")]  # [class, word]
     fitted = RidgeCV(PENALTIES).fit(seen, means)
-    weights = tf.constant(fitted.coef_.T, tf.float32)  # [word, dim]
-    bias = tf.constant(fitted.intercept_, tf.float32)  # [dim]
-    return lambda described: described @ weights + bias
+    return fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)
 
 
 def mean_of_seen(means, drawn: Split):

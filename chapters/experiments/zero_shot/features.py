@@ -35,7 +35,7 @@ def learn(encoder, drawn: Split, config: ZeroShotOptions, run: RunFolder) -> flo
     episodes = EpisodeSampler(drawn.data, "train", way, 1, QUERY, seed=config.seed)
     if config.augment:
         episodes = Augmented(episodes, ground=0.0 if config.data in INK else 1.0)
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.feature_steps)
+    rate = keras.optimizers.schedules.CosineDecay(config.feature_rate, config.feature_steps)
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(encoder.trainable_variables)
 

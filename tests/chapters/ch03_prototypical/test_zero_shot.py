@@ -50,6 +50,15 @@ def test_a_prototype_has_length_one_however_long_its_description():
     np.testing.assert_allclose(tf.norm(c, axis=-1), 1.0, rtol=1e-5)
 
 
+def test_prototypes_of_any_length_are_what_the_embedding_says():
+    learner, inputs = network(), task()
+    free = ZeroShotPrototypicalNetwork(learner.encoder, learner.describer, unit=False)
+    v, a = learner.describer.get_weights()
+    found = free.prototypes(tf.constant(inputs["attributes"]))
+    np.testing.assert_allclose(found, inputs["attributes"] @ v + a, rtol=1e-5, atol=1e-6)
+    assert not ZeroShotPrototypicalNetwork.from_config(free.get_config()).unit
+
+
 def test_the_embedding_of_images_is_that_of_another_network_than_that_of_words():
     learner = network()
     images = {id(v) for v in learner.encoder.trainable_variables}
