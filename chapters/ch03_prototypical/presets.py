@@ -306,9 +306,9 @@ ZERO_SHOT = {
         "steps_per_epoch": 200,
         "way": 100,
         "query": 2,
-        "least": 3,  # chosen on training and validation classes, by ridge regression
         "start": "regression",
-        "learning_rate": 1e-4,
+        "word_dropout": 0.5,
+        "learning_rate": 3e-4,
     },
 }
 

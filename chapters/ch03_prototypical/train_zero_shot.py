@@ -84,7 +84,7 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
 def begin_at_regression(learner, drawn: zero_shot.Split) -> None:
     """Prototypes of seen classes are as near to the means of their pictures as ridge gets them."""
     means = baselines.class_means(learner.encoder, drawn)
-    learner.describer.set_weights(baselines.ridge_weights(means, drawn, drawn.described))
+    learner.describer.set_weights(baselines.ridge_weights(means, drawn))
 
 
 def build_learner(config, words: int = 0):
@@ -96,7 +96,7 @@ def build_learner(config, words: int = 0):
     """
     shape = zero_shot.item_shape(config)
     encoder = get_embeddings(shape, config.h_dim, config.z_dim, config.momentum)
-    words = words or config.topics or len(zero_shot.known_words(config))
+    words = words or len(zero_shot.known_words(config))
     describer = description_embedding(
         words, encoder.output_shape[-1], config.hidden, config.word_dropout
     )

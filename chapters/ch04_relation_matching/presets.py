@@ -229,8 +229,7 @@ ZERO_SHOT = {
         "steps_per_epoch": 500,
         "way": 100,
         "query": 2,
-        "least": 3,  # chosen on training and validation classes, by ridge regression
-        "word_dropout": 0.3,
+        "word_dropout": 0.5,
         "weight_decay": 0.1,
     },
 }

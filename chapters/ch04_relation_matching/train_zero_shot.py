@@ -89,7 +89,7 @@ def build_learner(config, words: int = 0):
     """
     shape = zero_shot.item_shape(config)
     encoder = get_embeddings(shape, config.h_dim, config.z_dim, config.momentum)
-    words = words or config.topics or len(zero_shot.known_words(config))
+    words = words or len(zero_shot.known_words(config))
     dim = encoder.output_shape[-1]
     describer = description_embedding(words, dim, config.hidden, config.word_dropout)
     relation = relation_function(dim, config.relation)

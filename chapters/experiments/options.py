@@ -203,15 +203,6 @@ class ZeroShotOptions(RunConfig):
     hidden: int = option(
         0, "units of the hidden layer for descriptions; 0: none", minimum=0, maximum=UNITS
     )
-    least: int = option(
-        2, "seen classes that a word must describe to count", minimum=2, maximum=1000
-    )
-    topics: int = option(
-        0,
-        "numbers of a description: directions in which the words of classes differ most; 0: words",
-        minimum=0,
-        maximum=UNITS,
-    )
     word_dropout: float = option(
         0.0, "share of a description's words left out in training", minimum=0.0, maximum=0.95
     )

@@ -9,41 +9,39 @@ from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.tasks.episodes import EpisodeSampler
 
-LEAST = 2  # classes that a word must describe: a word of a single one says nothing of others
 WORD = r"[0-9a-z][0-9a-z'-]*"
 
 
 class Descriptions:
     """Turns words into vectors, with the words that describe the classes to learn from.
 
-    A vector has a number for each word that describes at least ``least`` of these classes: 0, or
-    more the rarer the word is (inverse document frequency); it has length one.
-
-    With ``topics`` it has a number for each of so many directions in which these vectors differ
-    most (latent semantic analysis): words that go together are one direction, so that classes can
-    be alike without a common word.
+    A vector has a number for each word that describes one of these classes: 0, or more the rarer
+    the word is (inverse document frequency); it has length one. A word of a single class counts
+    too, if ``least`` is 1: another class that has it is like that one.
 
     Args:
         words: of each class to learn from, such as ``("grinning face", "happy", "smile")``.
-        topics: number of directions, 0 for words as they are.
-        least: classes that a word must describe, two or more.
+
+        least: classes that a word must describe.
 
     Raises:
-        DataError: the classes have no words in common, or not more of them than topics.
+        DataError: the classes have no words in common.
     """
 
-    def __init__(self, words: Sequence[Sequence[str]], topics: int = 0, least: int = LEAST):
+    def __init__(self, words: Sequence[Sequence[str]], least: int = 1):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._vectorizer = TfidfVectorizer(min_df=least, binary=True, token_pattern=WORD)
         try:
             vectors = self._vectorizer.fit_transform(map(" ".join, words))
-        except ValueError as error:
+            shared = (vectors > 0).sum(axis=0).max() > 1
+        except ValueError:  # no word is left
+            shared = False
+        if not shared:
             raise DataError(
                 "The classes to learn from have no words in common, so nothing can be learned of "
                 "a class from its description."
-            ) from error
-        self._directions = _directions(vectors, topics) if topics else None
+            )
 
     def __len__(self):
         return len(self._vectorizer.vocabulary_)
@@ -52,28 +50,9 @@ class Descriptions:
         return word in self._vectorizer.vocabulary_
 
     def __call__(self, words: Sequence[Sequence[str]]) -> np.ndarray:
-        """Descriptions of classes: float32 [class, word or topic]; zero where no word is known."""
-        vectors = self._vectorizer.transform(map(" ".join, words)).toarray()  # [class, word]
-        if self._directions is not None:
-            vectors = vectors @ self._directions  # [class, topic]
-            length = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-        return vectors.astype(np.float32)
-
-
-def _directions(vectors, topics: int) -> np.ndarray:
-    """The first right singular vectors of the descriptions: [word, topic]."""
-    most = min(vectors.shape) - 1
-    if topics > most:
-        raise DataError(
-            f"{topics} topics need more classes and shared words than {vectors.shape[0]} and "
-            f"{vectors.shape[1]}; at most {most} here."
-        )
-    _, strength, directions = np.linalg.svd(vectors.toarray(), full_matrices=False)
-    # The sign of a direction is free: its largest word is positive, the same on every machine.
-    largest = np.abs(directions).argmax(axis=1)
-    directions *= np.sign(directions[np.arange(len(strength)), largest])[:, None]
-    return directions[:topics].T
+        """Descriptions of classes: float32 [class, word]; zero where no word is known."""
+        vectors = self._vectorizer.transform(map(" ".join, words))
+        return vectors.toarray().astype(np.float32)
 
 
 def check_words(dataset: Dataset, split: str) -> None:

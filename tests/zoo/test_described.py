@@ -83,7 +83,7 @@ def test_fewer_than_two_descriptions_are_refused(loaded, files, texts, sentence)
 
 
 def test_a_description_of_unknown_words_is_refused(loaded, files):
-    with pytest.raises(DataError, match="No word of 'a purple cow' describes two"):
+    with pytest.raises(DataError, match="No word of 'a purple cow' describes a class"):
         zoo.match(loaded, ["segment-a", "a purple cow"], files)
 
 

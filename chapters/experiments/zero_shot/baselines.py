@@ -12,7 +12,7 @@ from chapters.experiments.zero_shot.tasks import Split
 from datasets.tasks.episodes import to_float
 
 CHANCE, MEAN = "chance", "mean of the seen classes, by shared words"
-RIDGE, RIDGE_TOPICS = "ridge regression of words", "ridge regression of topics"
+RIDGE = "ridge regression of words"
 PENALTIES = np.logspace(-3, 3, 13)
 
 
@@ -26,13 +26,13 @@ def class_means(encoder, drawn: Split) -> np.ndarray:
     return np.stack(means)
 
 
-def ridge(means, drawn: Split, described: np.ndarray):
+def ridge(means, drawn: Split):
     """Descriptions [..., word] -> prototypes [..., dim], by ``ridge_weights``."""
-    weights, bias = map(tf.constant, ridge_weights(means, drawn, described))
+    weights, bias = map(tf.constant, ridge_weights(means, drawn))
     return lambda described: described @ weights + bias
 
 
-def ridge_weights(means, drawn: Split, described: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ridge_weights(means, drawn: Split) -> tuple[np.ndarray, np.ndarray]:
     """Least squares with a penalty on weights: float32 [word, dim], and a constant [dim].
 
     The penalty is the one that does best on each seen class in turn when it is left out.
@@ -40,11 +40,10 @@ def ridge_weights(means, drawn: Split, described: np.ndarray) -> tuple[np.ndarra
     Args:
         means: of ``class_means`` [class, dim].
         drawn: classes.
-        described: [class, word].
     """
     from sklearn.linear_model import RidgeCV
 
-    seen = described[drawn.data.classes("train")]  # [class, word]
+    seen = drawn.described[drawn.data.classes("train")]  # [class, word]
     fitted = RidgeCV(PENALTIES).fit(seen, means)
     return fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)
 
@@ -55,7 +54,7 @@ def mean_of_seen(means, drawn: Split):
     Likeness is the cosine; a description without a known word gets the mean of all. Arguments as
     for ``ridge``.
     """
-    seen = tf.constant(drawn.words[drawn.data.classes("train")])  # [class, word]
+    seen = tf.constant(drawn.described[drawn.data.classes("train")])  # [class, word]
 
     def prototypes(described):
         likeness = tf.einsum("...w,cw->...c", described, seen) + 1e-6  # [..., class]

@@ -26,8 +26,7 @@ class Split(NamedTuple):
     """Classes to learn from and classes that nothing is learned of, with their descriptions."""
 
     data: Dataset  # splits ``train``, ``test``, and ``val`` where there are enough
-    described: np.ndarray  # [class, word or topic], as the network sees them
-    words: np.ndarray  # [class, word]
+    described: np.ndarray  # [class, word]
     number: int
 
 
@@ -53,18 +52,21 @@ def split(data: Dataset, config: ZeroShotOptions, number: int) -> Split:
     if config.data in FEW:
         drawn = _drawn(config, len(data.class_names), number)
         data = dataclasses.replace(data, splits=drawn)
-    words = descriptions(data, config)(data.words)  # [class, word]
-    described = descriptions(data, config, config.topics)(data.words) if config.topics else words
-    return Split(data, described, words, number)
+    return Split(data, descriptions(data)(data.words), number)
 
 
 def _drawn(config: ZeroShotOptions, classes: int, number: int) -> dict[str, np.ndarray]:
     return random_split(classes, {"test": config.unseen}, config.seed + number)
 
 
-def descriptions(data: Dataset, config: ZeroShotOptions, topics: int = 0) -> Descriptions:
+def descriptions(data: Dataset) -> Descriptions:
     """What turns words into vectors, made of the words of the seen classes."""
-    return Descriptions([data.words[k] for k in data.classes("train")], topics, config.least)
+    return Descriptions([data.words[k] for k in data.classes("train")], _least(data.name))
+
+
+def _least(name: str) -> int:
+    """Seen classes that a word must describe: the name of a digit says nothing of others."""
+    return 2 if name in FEW else 1
 
 
 def item_shape(config: ZeroShotOptions) -> tuple[int, int, int]:
@@ -98,7 +100,7 @@ def unseen_tasks(data: Dataset, described: np.ndarray, config: ZeroShotOptions) 
 
 def describe(draws: list[Split], config: ZeroShotOptions) -> str:
     """What is trained on what, before it starts."""
-    data, _, words, _ = draws[0]
+    data, described, _ = draws[0]
     kind = "generated stand-in" if data.generated else data.source
     sizes = ", ".join(
         f"{name} {len(data.classes(name))}" for name in ("train", "val", "test")
@@ -106,7 +108,7 @@ def describe(draws: list[Split], config: ZeroShotOptions) -> str:
     )  # fmt: skip
     drawn = f"; the unseen ones are drawn {len(draws)} times" if len(draws) > 1 else ""
     return (
-        f"Data: {data.name} ({kind}); classes: {sizes}{drawn}; {words.shape[1]} words describe "
+        f"Data: {data.name} ({kind}); classes: {sizes}{drawn}; {described.shape[1]} words describe "
         f"seen ones.\nTraining: {config.feature_steps} steps for image features, then "
         f"{config.steps} of descriptions and images, {config.query} pictures of each class."
     )
@@ -124,11 +126,11 @@ def known_words(config: ZeroShotOptions) -> Descriptions:
     if config.data == "emoji":  # the table is part of the project, the pictures are not
         signs = emoji.read_table(emoji.TABLE)
         seen = [emoji.words(sign) for sign in signs if sign.split == "train"]
-        return Descriptions(seen, config.topics, config.least)
+        return Descriptions(seen)
     if config.data == "braille":
         seen = _drawn(config, len(braille.WORDS), 0)["train"]
-        return Descriptions([braille.WORDS[k] for k in seen], config.topics, config.least)
-    return descriptions(split(load(config), config, 0).data, config, config.topics)
+        return Descriptions([braille.WORDS[k] for k in seen], _least(config.data))
+    return descriptions(split(load(config), config, 0).data)
 
 
 def ways(data: Dataset, config: ZeroShotOptions) -> list[int]:
@@ -157,7 +159,7 @@ def embed_words(texts: Iterable[str], config: ZeroShotOptions) -> np.ndarray:
     for text, vector in zip(texts, described, strict=True):
         if not vector.any():
             raise DataError(
-                f"No word of {text[:60]!r} describes {config.least} of the classes that were "
-                "learned from; use other words."
+                f"No word of {text[:60]!r} describes a class that was learned from; use other "
+                "words."
             )
     return described

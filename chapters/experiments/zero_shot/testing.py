@@ -32,28 +32,23 @@ def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) ->
     """
     unseen = len(drawn.data.classes("test"))
     scores = {baselines.CHANCE: _chance([*ways(drawn.data, config), unseen], config.seed)}
-    for contender, (predict, described) in _contenders(name, learner, features, drawn).items():
-        tests = unseen_tasks(drawn.data, described, config)
+    tests = unseen_tasks(drawn.data, drawn.described, config)
+    for contender, predict in _contenders(name, learner, features, drawn).items():
         scores[contender] = {
             way: Evaluator(predict, tasks, config.test_episodes)() for way, tasks in tests.items()
         }
-        scores[contender][unseen] = among_all(predict, drawn.data, described, config.seed)
+        scores[contender][unseen] = among_all(predict, drawn.data, drawn.described, config.seed)
     return scores
 
 
 def _contenders(name: str, learner, features, drawn: Split) -> dict:
-    """Name -> (function of the inputs, descriptions that it takes)."""
+    """Name -> function of the inputs."""
     means = baselines.class_means(features, drawn)  # [class, dim]
-    weighted = baselines.mean_of_seen(means, drawn)
-    words = baselines.ridge(means, drawn, drawn.words)
-    found = {
-        baselines.MEAN: (baselines.nearest(features, weighted), drawn.words),
-        baselines.RIDGE: (baselines.nearest(features, words), drawn.words),
+    return {
+        baselines.MEAN: baselines.nearest(features, baselines.mean_of_seen(means, drawn)),
+        baselines.RIDGE: baselines.nearest(features, baselines.ridge(means, drawn)),
+        name: lambda inputs: learner(inputs, training=False),
     }
-    if drawn.described.shape != drawn.words.shape:
-        topics = baselines.ridge(means, drawn, drawn.described)
-        found[baselines.RIDGE_TOPICS] = (baselines.nearest(features, topics), drawn.described)
-    return {**found, name: (lambda inputs: learner(inputs, training=False), drawn.described)}
 
 
 def _chance(ways: list[int], seed: int) -> dict[int, Score]:
