@@ -58,7 +58,8 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
 
     # Two embedding functions: of images, which begins with features of its own, and of words.
     learner = build_learner(config, drawn.described.shape[1])
-    features.learn(learner.encoder, drawn, config, run.sub(f"draw-{drawn.number + 1}-features"))
+    part = run.sub(f"draw-{drawn.number + 1}-features")
+    seconds = features.learn(learner.encoder, drawn, config, part)
     fixed = features.copy(learner.encoder)  # what the baselines map descriptions to
     optimizer = zero_shot.make_optimizer(config, learner.trainable_variables)
 
@@ -75,6 +76,7 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
     tasks = training, validation
     loop = zero_shot.loop(train_step, learner, optimizer, *tasks, part, config)
     history = loop()
+    loop.seconds += seconds
     scores = zero_shot.test(NAME, learner, fixed, drawn, config)
     zero_shot.tell(drawn, scores, NAME)
     return {"learner": learner, "loop": loop, "history": history, "scores": scores}

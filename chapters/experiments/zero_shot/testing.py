@@ -149,7 +149,11 @@ def rows(name: str, scores: list[Scores], data: Dataset, config: ZeroShotOptions
             query=None if way == max(by_way) else config.test_query,
             headline=method == name and way == min(by_way),
             runs=len(scores) if len(scores) > 1 else None,
-            **_over_draws([one[method][way] for one in scores])._asdict(),
+            **_over_draws([one[method][way] for one in scores])
+            ._replace(
+                **{"episodes": None} if way == max(by_way) else {}
+            )  # one test of all pictures
+            ._asdict(),
         ).row()
         for method, by_way in scores[0].items()
         for way in by_way
