@@ -18,7 +18,8 @@ FIELDS = {
     "results", "command", "sha256", "bytes", "parameters", "device", "python", "versions",
     "train_seconds", "steps", "output",
 }  # fmt: skip
-LARGEST = 3_000_000  # bytes; the memory-augmented network has 2.6 MB, most have a tenth
+# Bytes; most have half a million. Full context needs LSTMs as wide as the embedding, 256 in colour.
+LARGEST = 8_000_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,7 +31,8 @@ def test_a_card_is_complete(name):
     assert {"tensorflow", "keras", "numpy"} <= set(card["versions"])
     for row in card["results"]:
         assert np.isfinite([row["mean"], row["interval"]]).all()
-        assert row.get("episodes") or row.get("runs")
+        # a test of all pictures at once has neither
+        assert row.get("episodes") or row.get("runs") or row["label"].startswith("all ")
     assert any(row["method"] == card["method"] for row in card["results"])
 
 

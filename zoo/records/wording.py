@@ -32,7 +32,7 @@ def published(row: dict[str, str]) -> str:
 def protocol(rows: list[dict[str, str]]) -> str:
     """How the figures of a name were measured; batch norm as in any of them."""
     # Baselines come first and may have fewer episodes; a test of all pictures has none.
-    row = next((row for row in reversed(rows) if row["episodes"]), rows[-1])
+    row = next((row for row in reversed(rows) if row.get("episodes")), rows[-1])
     regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])
     parts = [_with_all_queries(row, rows), *(STATISTICS[regime] for regime in regimes)]
     return f"{', '.join(parts)}; seed {row['seed']}"
