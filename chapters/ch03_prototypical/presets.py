@@ -269,7 +269,7 @@ SEMI_SUPERVISED = {
         "test_unlabelled": 3,
         "steps": 8000,
         "halve_every": 1500,
-        "columns": "5w1s",
+        "columns": "5w1s,20w1s,5w5s,20w5s",
     },
 }
 
