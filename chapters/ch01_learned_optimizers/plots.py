@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from chapters.ch01_learned_optimizers.search import logarithm
 from chapters.engine.figures import (
     HELD_OUT,
     SERIES,
@@ -54,7 +55,7 @@ def losses(tests, found):
         for number, (name, loss) in enumerate(one.loss.items()):
             steps = np.arange(len(loss))
             look = style(name) | {"linewidth": 2.2 if number == 0 else 1.2}
-            middle = 10 ** np.log10(loss).mean(axis=1)  # [time]
+            middle = 10 ** logarithm(loss).mean(axis=1)  # [time]
             axis.plot(steps, middle, label=name, zorder=3 - number, **look)
             if number == 0:
                 low, high = np.quantile(loss, BAND, axis=1)

@@ -8,6 +8,13 @@ import tensorflow as tf
 from chapters.ch01_learned_optimizers.hand_made import RULES
 from chapters.ch01_learned_optimizers.unroll import trajectory
 
+LEAST = 1e-14  # a squared distance of numbers near 1 is a rounding of float32 below that
+
+
+def logarithm(loss) -> np.ndarray:
+    """log10 of losses; of those below ``LEAST``, which may be 0, that of ``LEAST``."""
+    return np.log10(np.maximum(loss, LEAST))
+
 
 class Tuned(NamedTuple):
     """The best rate of a rule."""
@@ -36,7 +43,7 @@ def tune(problem, grid: list[float], steps: int) -> dict[str, Tuned]:
 
     found = {}
     for name, loss in last_losses(many).items():
-        score = np.log10(loss.numpy()).reshape(len(grid), -1).mean(axis=1)  # [rate]
+        score = logarithm(loss.numpy()).reshape(len(grid), -1).mean(axis=1)  # [rate]
         best = int(np.argmin(score))
         found[name] = Tuned(grid[best], best in (0, len(grid) - 1))
     return found

@@ -13,7 +13,7 @@ import tensorflow as tf
 from chapters.ch01_learned_optimizers.hand_made import RULES
 from chapters.ch01_learned_optimizers.presets import LearnedConfig
 from chapters.ch01_learned_optimizers.problems import DigitNetworks, Quadratics
-from chapters.ch01_learned_optimizers.search import Tuned, tune
+from chapters.ch01_learned_optimizers.search import Tuned, logarithm, tune
 from chapters.ch01_learned_optimizers.unroll import trajectory
 from chapters.engine.evaluation import Conditions, interval95
 from chapters.engine.results import Measure, Result, interval95_of_runs
@@ -99,7 +99,7 @@ def validation(rule, config: LearnedConfig, seed: int):
     def final(data):
         return trajectory(rule, problem, data, config.run_steps)[-1]  # [problem]
 
-    return lambda: {"final_loss": float(np.log10(final(data)).mean())}
+    return lambda: {"final_loss": float(logarithm(final(data)).mean())}
 
 
 def run_tests(rule, config: LearnedConfig, seed: int) -> list[Found]:
@@ -128,7 +128,7 @@ def losses_of(methods: dict, problem, steps: int) -> dict[str, np.ndarray]:
 
 def final(found: Found) -> dict[str, np.ndarray]:
     """Method -> log10 of the last loss [problem]; and of the learned one minus that of Adam."""
-    last = {name: np.log10(loss[-1]) for name, loss in found.loss.items()}
+    last = {name: logarithm(loss[-1]) for name, loss in found.loss.items()}
     learned = next(iter(last))
     if RIVAL not in last:
         return last

@@ -128,3 +128,8 @@ def test_other_networks_are_tests_of_the_digits():
         "sigmoid 40, 100 steps", "sigmoid 20-20, 100 steps",
     ]  # fmt: skip
     assert len({test.measure.name for test in tests}) == 5
+
+
+def test_a_loss_of_zero_has_a_logarithm():
+    found = search.logarithm(np.array([0.0, 1e-30, 0.01], np.float32))
+    np.testing.assert_allclose(found, [-14, -14, -2], rtol=1e-5)
