@@ -58,8 +58,8 @@ def train(drawn: zero_shot.Split, config, run: RunFolder) -> dict:
 
     # Two embedding functions: of images, which begins with features of its own, and of words.
     learner = build_learner(config, drawn.described.shape[1])
-    part = run.sub(f"draw-{drawn.number + 1}-features")
-    seconds = features.learn(learner.encoder, drawn, config, part)
+    beginning = run.sub(f"draw-{drawn.number + 1}-features")
+    seconds = features.learn(learner.encoder, drawn, config, beginning)
     fixed = features.copy(learner.encoder)  # what the baselines map descriptions to
     optimizer = zero_shot.make_optimizer(config, learner.trainable_variables)
 

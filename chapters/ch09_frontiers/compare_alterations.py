@@ -21,7 +21,6 @@ from chapters.engine.evaluation import Evaluator
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 from chapters.experiments.images import metric
-from datasets.tasks.copies import Alterations
 
 ALL = "all alterations"
 WITHOUT = {
@@ -33,7 +32,6 @@ WITHOUT = {
     "colour": "without colours",
     "erase": "without erasing",
 }
-assert tuple(WITHOUT) == Alterations._fields
 TURNED = "without turned tasks"
 
 

@@ -23,7 +23,7 @@ class Score(NamedTuple):
 
     mean: float
     interval: float
-    episodes: int
+    episodes: int | None  # None: all items at once
     seed: int
     batch_norm: str
 

@@ -21,7 +21,6 @@ class Descriptions:
 
     Args:
         words: of each class to learn from, such as ``("grinning face", "happy", "smile")``.
-
         least: classes that a word must describe.
 
     Raises:

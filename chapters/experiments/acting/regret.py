@@ -118,7 +118,7 @@ def rows(found: Regrets, config) -> list[dict]:
 
 
 def picture(found: Regrets, config):
-    """Mean regret against pulls, a line per contender; dotted where an inner step is taken."""
+    """Mean regret against pulls, a line per contender; grey where an inner step is taken."""
     figure, axis = plt.subplots(figsize=(WIDTH, 3.8), layout="constrained")
     for name, values in found.items():
         pulls = np.arange(1, values.shape[-1] + 1)

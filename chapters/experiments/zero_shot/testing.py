@@ -97,7 +97,7 @@ def among_all(predict, data: Dataset, described: np.ndarray, seed: int) -> Score
         np.arange(len(data.classes("test"))), _sizes(data)
     )
     of_class = [part.mean() for part in np.split(hits, np.cumsum(_sizes(data))[:-1])]
-    return Score(float(np.mean(of_class)), interval95(of_class), 1, seed, "stored")
+    return Score(float(np.mean(of_class)), interval95(of_class), None, seed, "stored")
 
 
 def answers(predict, data: Dataset, described: np.ndarray) -> np.ndarray:
@@ -149,11 +149,7 @@ def rows(name: str, scores: list[Scores], data: Dataset, config: ZeroShotOptions
             query=None if way == max(by_way) else config.test_query,
             headline=method == name and way == min(by_way),
             runs=len(scores) if len(scores) > 1 else None,
-            **_over_draws([one[method][way] for one in scores])
-            ._replace(
-                **{"episodes": None} if way == max(by_way) else {}
-            )  # one test of all pictures
-            ._asdict(),
+            **_over_draws([one[method][way] for one in scores])._asdict(),
         ).row()
         for method, by_way in scores[0].items()
         for way in by_way

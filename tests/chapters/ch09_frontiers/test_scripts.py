@@ -28,6 +28,7 @@ from chapters.ch09_frontiers.presets import (
 )
 from chapters.engine import configuration, script
 from chapters.engine.errors import ConfigError
+from datasets.tasks.copies import Alterations
 from tests.chapters.ch09_frontiers.test_unlabelled import loose  # noqa: F401
 from tests.chapters.graphs import without_graphs
 from tests.chapters.presets import each
@@ -129,6 +130,10 @@ def test_every_preset_of_alterations_runs(preset, tmp_path, capsys):
     compare_alterations.main([*arguments, "--resume"])
     assert "ms/step" not in capsys.readouterr().out
     assert read(tmp_path / "run")["results"] == metrics["results"]
+
+
+def test_every_alteration_has_a_row():
+    assert tuple(compare_alterations.WITHOUT) == Alterations._fields
 
 
 def test_alterations_are_judged_by_validation_classes():
