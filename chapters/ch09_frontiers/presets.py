@@ -19,6 +19,7 @@ from chapters.experiments.options import (
     UNITS,
     AdaptationOptions,
     ImageOptions,
+    ImitationOptions,
     MetricOptions,
     SineOptions,
 )
@@ -397,6 +398,75 @@ def arms_of(config: ConceptsConfig) -> list[str]:
     return arms(config.arms)
 
 
+# --- imitation ------------------------------------------------------------------------------------
+
+# Policy -> the method as tables call it.
+POLICY_NAMES = {
+    "conditioned": "told how it ends",
+    "lstm": "LSTM policy",
+    "cloned": "without a demonstration",
+    "mil": "meta-imitation",
+}
+
+
+def beside(text: str, flag: str = "--beside") -> list[str]:
+    """``conditioned,lstm`` -> policies; ConfigError names the one that is none."""
+    return names_of(text, flag, [name for name in POLICY_NAMES if name != "mil"], "policies")
+
+
+@dataclass(frozen=True)
+class ImitationConfig(ImitationOptions):
+    """Options of ``chapters.ch09_frontiers.train_imitation``."""
+
+    inner: str = option(
+        "cloning",
+        "inner loss: of the actions of a demonstration, zeros where they are not known; or a "
+        "learned one, which does not look at them (DAML)",
+        choices=("cloning", "learned"),
+    )
+    inner_rate: float = option(0.1, "inner rate alpha", minimum=0.0)
+    learn_rates: bool = option(True, "a rate of its own for every weight, learned (Meta-SGD)")
+    inner_steps: int = option(1, "gradient steps on a demonstration", minimum=1, maximum=STEPS)
+    clip: float = option(
+        10.0, "largest size of a number of the inner gradient; 0 takes any", minimum=0.0
+    )
+    bias: int = option(20, "numbers of the vector beside features", minimum=1, maximum=UNITS)
+    two_heads: bool = option(
+        True, "a head of its own for the inner loss", only=("inner", "cloning")
+    )
+    adapt_eyes: bool = option(False, "adapt convolutions as well", only=("sight", "pictures"))
+    beside: str = option(
+        "conditioned,lstm,cloned",
+        "policies to compare with, the first by differences: conditioned (told how a demonstration "
+        "ends), lstm (reads it), cloned (sees none); with commas between",
+        check=beside,
+    )
+    longer: float = option(
+        1.0, "steps of these for every step of meta-imitation", minimum=0.1, maximum=100.0
+    )
+    seeds: int = option(1, "policies of each method", minimum=1, maximum=1000)
+
+
+PICTURES = {"sight": "pictures", "tasks": 16, "steps": 20000, "steps_per_epoch": 2000}
+WATCHED = {"shown_by": "other", "inner": "learned"}
+IMITATION = {
+    "quick": {"steps": 4000, "beside": "conditioned,cloned"},
+    # The book: behaviour cloning in both loops, nothing else.
+    "book": {"two_heads": False, "learn_rates": False, "clip": 0.0, "steps": 20000},
+    "numbers": {"steps": 20000, "seeds": 3, "longer": 2.0},
+    "few_tasks": {"steps": 20000, "seeds": 3, "longer": 2.0, "among": 100},
+    # The paper: pictures and joints, convolutions adapted too.
+    "paper": {**PICTURES, "adapt_eyes": True, "learn_rates": False, "beside": "conditioned,lstm"},
+    "pictures": {**PICTURES, "beside": "conditioned,lstm"},
+    "watched": {**PICTURES, **WATCHED, "beside": "conditioned,lstm"},
+}
+
+
+def beside_of(config: ImitationConfig) -> list[str]:
+    """The policies that meta-imitation is compared with."""
+    return beside(config.beside)
+
+
 # --- scripts and models ---------------------------------------------------------------------------
 
 SCRIPTS = {
@@ -433,6 +503,12 @@ SCRIPTS = {
         ConceptsConfig,
         CONCEPTS,
         without={**IN_PAIRS, "train_split": "which halves the training classes"},
+    ),
+    "train_imitation": Script(
+        "Meta-imitation: do what one demonstration shows, beside policies that are told of it.",
+        ImitationConfig,
+        IMITATION,
+        without=IN_PAIRS | NO_DATA,
     ),
 }
 
@@ -473,6 +549,13 @@ CONCEPT_SPACE = Model(
     read="chapters.experiments.images:read",
 )
 
+IMITATED = Model(
+    script="train_imitation",
+    build="chapters.ch09_frontiers.train_imitation:build_learner",
+    items="demonstration",
+    evaluate="chapters.experiments.imitation:evaluate",
+)
+
 MODELS = {
     "taml-omniglot-5way": TAML_PICTURES,
     "taml-sine": TAML_CURVES,
@@ -482,4 +565,7 @@ MODELS = {
     "cactus-omniglot": COMPARED,
     "unlabelled-maml-omniglot-5way": ADAPTED,
     "cactus-maml-omniglot-5way": ADAPTED,
+    "imitation-reacher": IMITATED,
+    "imitation-reacher-pictures": IMITATED,
+    "imitation-reacher-watched": IMITATED,
 }

@@ -65,6 +65,16 @@ def write_figure(path: Path, figure, dpi: int = 120) -> None:
     write_bytes(path, drawn.getvalue())
 
 
+def write_film(path: Path, frames, milliseconds: int = 120) -> None:
+    """Pictures of bytes [row, column, 3] as a GIF that begins again at its end."""
+    from PIL import Image
+
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    drawn = io.BytesIO()
+    first.save(drawn, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    write_bytes(path, drawn.getvalue())
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a small file; an error of the disk names ``target``."""
     write_bytes(target, source.read_bytes())

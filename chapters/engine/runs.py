@@ -163,6 +163,11 @@ class RunFolder:
             files.write_figure(self.path / f"{name}.png", figure)
         plt.close(figure)
 
+    def film(self, name: str, frames) -> None:
+        """Save pictures of bytes [row, column, 3] as ``name``.gif."""
+        if self.chief:
+            files.write_film(self.path / f"{name}.gif", frames)
+
 
 def _make(path: Path) -> None:
     try:

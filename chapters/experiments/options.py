@@ -354,6 +354,56 @@ class ActingOptions(RunConfig):
 
 
 @dataclass(frozen=True)
+class ImitationOptions(RunConfig):
+    """Policies that do what a demonstration shows."""
+
+    sight: str = option(
+        "numbers",
+        "what a policy sees beside its joints: places and colours of targets as numbers, or "
+        "pictures",
+        choices=("numbers", "pictures"),
+    )
+    side: int = option(
+        24, "height and width of pictures", minimum=8, maximum=128, only=("sight", "pictures")
+    )
+    filters: int = option(
+        16,
+        "filters of each of two convolutions",
+        minimum=1,
+        maximum=UNITS,
+        only=("sight", "pictures"),
+    )
+    shown_by: str = option(
+        "robot",
+        "who demonstrates: the robot, with its actions; or another arm that is only watched",
+        choices=("robot", "other"),
+    )
+    horizon: int = option(
+        25, "steps of a demonstration and of a trajectory", minimum=2, maximum=200
+    )
+    shot: int = option(1, "demonstrations of a task", minimum=1, maximum=100)
+    query: int = option(
+        5, "others that training is judged by, a few steps of each", minimum=1, maximum=200
+    )
+    tasks: int = changed(InnerLoopOptions, "tasks", 25)
+    among: int = option(
+        0, "tasks to learn from, which come again; 0 for new ones every time", minimum=0
+    )
+    hidden: str = changed(SineOptions, "hidden", "100,100,100")
+    learning_rate: float = option(2e-3, "outer rate at the start (Adam)", minimum=0.0)
+    schedule: str = changed(InnerLoopOptions, "schedule", "cosine")
+    steps: int = option(10000, "outer steps", minimum=1)
+    steps_per_epoch: int = option(1000, "steps between validations", minimum=1)
+    steps_per_call: int = changed(SineOptions, "steps_per_call", 100)
+    validation_tasks: int = option(50, "tasks of a validation", minimum=1, maximum=TASKS)
+    validation_trajectories: int = option(
+        4, "trajectories of each of them", minimum=1, maximum=ITEMS
+    )
+    test_tasks: int = option(300, "tasks of the test", minimum=2, maximum=TASKS)
+    test_trajectories: int = option(5, "trajectories of each of them", minimum=1, maximum=ITEMS)
+
+
+@dataclass(frozen=True)
 class ToyOptions(InnerLoopOptions):
     """The book's toy: points in 50 dimensions, labels 0 and 1, one layer."""
 

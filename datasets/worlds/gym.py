@@ -15,7 +15,10 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
+from datasets.errors import DataError
 from datasets.worlds import WORLDS
+
+SIDE = 96  # pixels of a picture for people
 
 
 class Environment(gymnasium.Env):
@@ -26,12 +29,17 @@ class Environment(gymnasium.Env):
         task_seed: which task.
         render_mode: ``rgb_array`` for pictures, where the world draws itself.
         options: of the world.
+
+    Raises:
+        DataError: pictures of a world that has none.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
 
     def __init__(self, world: str, task_seed: int = 0, render_mode=None, **options):
         self.world, self.render_mode = WORLDS[world](**options), render_mode
+        if render_mode and not hasattr(self.world, "picture"):
+            raise DataError(f"{world} draws no pictures; leave render_mode out.")
         self.task = self.world.tasks(1, tf.constant([task_seed, 0]))
         shape = (self.world.observation,)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
@@ -65,6 +73,13 @@ class Environment(gymnasium.Env):
         self._time += 1
         late = self._time >= self.world.horizon
         return self._seen(), float(reward[0, 0]), bool(ended[0, 0]), late, {}
+
+    def render(self):
+        """What a camera above sees: bytes [row, column, 3]; None without ``render_mode``."""
+        if not self.render_mode:
+            return None
+        drawn = self.world.picture(self.task, self._state, SIDE)[0, 0]
+        return (255 * drawn.numpy()).astype(np.uint8)
 
     def _seen(self):
         return self.world.observe(self.task, self._state)[0, 0].numpy().astype(np.float32)

@@ -11,13 +11,29 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from datasets.errors import DataError
 from datasets.tasks import draws
+from datasets.worlds import drawing
 from datasets.worlds.world import World
 
-LENGTHS = (0.5, 0.5)  # of upper arm and forearm; the arena is [-1, 1]^2
-SPEED = 0.15  # radians of a joint in a step, for an action of 1
+SPEED = 0.15  # radians of a joint in a step, for an action of 1; the arena is [-1, 1]^2
 NEAR = 0.1  # 0.05 of the arena's width: touched
 TARGETS = 2  # in sight, the first of them of the right colour
+RADIUS = 0.13  # of a target in pictures
+ARM, PLACES = 6, 6  # numbers of an observation: of the arm, and of the targets
+
+
+class Arm(NamedTuple):
+    """How an arm is made and looks."""
+
+    upper: float  # length
+    fore: float  # length
+    width: float
+    colour: tuple[float, float, float]  # red, green, blue
+
+
+ROBOT = Arm(0.5, 0.5, 0.04, (0.7, 0.7, 0.7))
+OTHER = Arm(0.6, 0.4, 0.09, (0.85, 0.65, 0.5))  # whom the robot watches
 
 
 class Scene(NamedTuple):
@@ -28,29 +44,47 @@ class Scene(NamedTuple):
 
 
 class Reacher(World):
-    """Joint angles, fingertip and, in an order that tells nothing, the targets with their colours.
+    """The arm's joints and fingertip, and the targets: as numbers, or as a picture.
 
     Args:
         horizon: steps of a trajectory.
-        colours: hues in turns that the right target's is drawn from, (low, high).
+        hues: part of every third of the colour wheel that hues are drawn from, (low, high); worlds
+            whose parts do not meet share no colour.
+        side: of the pictures in pixels; 0 gives numbers.
+        arm: which one.
+        watched: seen from outside, so that nothing is known of the joints.
+
+    Raises:
+        DataError: no step to act in, a side below 8, or no part of the colours.
     """
 
     name = "reacher"
     actions = 2
-    observation = 6 + 5 * TARGETS
 
-    def __init__(self, horizon: int = 25, colours: tuple[float, float] = (0.0, 1.0)):
+    def __init__(
+        self,
+        horizon: int = 25,
+        hues: tuple[float, float] = (0.0, 1.0),
+        side: int = 0,
+        arm: Arm = ROBOT,
+        watched: bool = False,
+    ):
         super().__init__(horizon)
-        self.colours = colours
+        if not 0 <= hues[0] < hues[1] <= 1:
+            raise DataError(f"hues are {hues[0]:g} to {hues[1]:g}; give a part of 0 to 1.")
+        if side and side < 8:
+            raise DataError(f"Pictures of {side} pixels a side show no arm; give 8 or more, or 0.")
+        self.hues, self.side, self.arm, self.watched = hues, side, arm, watched
+        self.observation = ARM + (3 * side * side or PLACES)
 
     def tasks(self, count, seed):
-        """Colours of the targets, unlike each other: red, green, blue [task, target, 3]."""
-        own, other = tf.unstack(tf.random.split(seed))
-        low, high = self.colours
-        first = low + (high - low) * draws.uniform([count], own)
-        second = first + 1 / 3 + draws.uniform([count], other) / 3
-        hues = tf.stack([first, second], axis=-1)  # [task, target]
-        return tf.stack([_wave(hues, k / 3) for k in range(3)], axis=-1)
+        """Colours of the targets, from different thirds: red, green, blue [task, target, 3]."""
+        which, part = tf.unstack(tf.random.split(seed))
+        third = draws.distinct(draws.uniform([count, 3], which), TARGETS)  # [task, target]
+        low, high = self.hues
+        inside = low + (high - low) * draws.uniform([count, TARGETS], part)
+        hue = (tf.cast(third, tf.float32) + inside) / 3  # in turns of the wheel
+        return tf.stack([_wave(hue, k / 3) for k in range(3)], axis=-1)
 
     def start(self, task, trajectories, seed):
         """An arm in any pose, and targets within reach in different directions."""
@@ -65,29 +99,50 @@ class Reacher(World):
         place = reach[..., None] * tf.stack([tf.cos(turns), tf.sin(turns)], axis=-1)
         return Scene(angles, place)
 
+    def elbow(self, angles):
+        """[..., 2] -> the same."""
+        turn = angles[..., :1]
+        return self.arm.upper * tf.concat([tf.cos(turn), tf.sin(turn)], axis=-1)
+
     def fingertip(self, angles):
         """[..., 2] -> the same."""
-        elbow = angles[..., 0]
-        wrist = elbow + angles[..., 1]
-        upper, fore = LENGTHS
-        x = upper * tf.cos(elbow) + fore * tf.cos(wrist)
-        y = upper * tf.sin(elbow) + fore * tf.sin(wrist)
-        return tf.stack([x, y], axis=-1)
+        turn = tf.reduce_sum(angles, axis=-1, keepdims=True)
+        return self.elbow(angles) + self.arm.fore * tf.concat([tf.cos(turn), tf.sin(turn)], axis=-1)
 
     def observe(self, task, state):
-        """Angles, fingertip, targets: [task, trajectory, observation].
+        """The arm's numbers, zeros where it is watched, then targets: [task, trajectory, ...]."""
+        own = [tf.cos(state.angles), tf.sin(state.angles), self.fingertip(state.angles)]
+        arm = tf.concat(own, axis=-1)  # [task, trajectory, 6]
+        arm = tf.zeros_like(arm) if self.watched else arm
+        targets = self._pictured(task, state) if self.side else self._weighted(task, state)
+        return tf.concat([arm, targets], axis=-1)
 
-        Targets stand in the order of their hues, so that their order says nothing of which counts.
+    def _weighted(self, task, state):
+        """For red, green and blue the sum of the targets' places times their share of it.
+
+        A list of targets would need an order, and one that stays with the colours would tell the
+        right target by its position. A sum has none.
         """
-        colour = tf.broadcast_to(task[:, None], [*tf.unstack(tf.shape(state.place)[:3]), 3])
-        targets = tf.concat([state.place, colour], axis=-1)  # [task, trajectory, target, 5]
-        order = tf.argsort(task[..., 0] + 2 * task[..., 1], axis=-1)  # [task, target]
-        order = tf.broadcast_to(order[:, None], tf.shape(state.place)[:3])
-        targets = tf.gather(targets, order, batch_dims=2)
-        flat = tf.reshape(targets, [*tf.unstack(tf.shape(state.angles)[:2]), 5 * TARGETS])
-        turned = tf.concat([tf.cos(state.angles), tf.sin(state.angles)], axis=-1)
-        seen = tf.concat([turned, self.fingertip(state.angles), flat], axis=-1)
-        return tf.ensure_shape(seen, [None, None, self.observation])
+        sums = tf.einsum("akc,atkx->atcx", task, state.place)  # [task, trajectory, colour, 2]
+        return tf.reshape(sums, [*tf.unstack(tf.shape(sums)[:2]), PLACES])
+
+    def _pictured(self, task, state):
+        drawn = self.picture(task, state, self.side)
+        return tf.reshape(drawn, [*tf.unstack(tf.shape(drawn)[:2]), 3 * self.side * self.side])
+
+    def picture(self, task, state, side: int):
+        """What a camera above sees, from 0 to 1: [task, trajectory, side, side, 3]."""
+        shape = tf.unstack(tf.shape(state.angles)[:2])
+        drawn = drawing.ground(shape, side)  # [task, trajectory, pixel, 3]
+        for target in range(TARGETS):
+            drawn = drawing.disc(
+                drawn, state.place[:, :, target], RADIUS, task[:, None, target]
+            )  # fmt: skip
+        elbow, fingertip = self.elbow(state.angles), self.fingertip(state.angles)
+        look = self.arm.width, self.arm.colour
+        drawn = drawing.limb(drawn, tf.zeros_like(elbow), elbow, *look)
+        drawn = drawing.limb(drawn, elbow, fingertip, *look)
+        return tf.reshape(drawn, [*shape, side, side, 3])
 
     def step(self, task, state, action, seed):
         """Turn the joints; paid for being near the right target."""
@@ -105,7 +160,7 @@ class Reacher(World):
         Of the two poses the nearer one.
         """
         x, y = tf.unstack(state.place[:, :, 0], axis=-1)  # [task, trajectory]
-        upper, fore = LENGTHS
+        upper, fore = self.arm.upper, self.arm.fore
         cosine = (x**2 + y**2 - upper**2 - fore**2) / (2 * upper * fore)
         bend = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
         turns = []

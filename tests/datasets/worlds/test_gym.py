@@ -8,6 +8,7 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 
+from datasets import DataError  # noqa: E402
 from datasets.worlds import WORLDS, gym  # noqa: E402
 
 
@@ -15,6 +16,19 @@ from datasets.worlds import WORLDS, gym  # noqa: E402
 def test_gymnasium_finds_nothing_wrong(name):
     environment = gymnasium.make(f"metazoo/{name.capitalize()}-v0")
     check_env(environment.unwrapped, skip_render_check=True)
+
+
+def test_a_world_that_draws_itself_is_seen_and_another_says_so():
+    environment = gymnasium.make("metazoo/Reacher-v0", render_mode="rgb_array").unwrapped
+    check_env(environment)
+    environment.reset(seed=1)
+    before = environment.render()
+    assert before.shape == (96, 96, 3) and before.dtype == np.uint8
+    environment.step(np.ones(2, np.float32))
+    assert (environment.render() != before).any()
+    assert gym.Environment("reacher").render() is None
+    with pytest.raises(DataError, match="navigation draws no pictures"):
+        gym.Environment("navigation", render_mode="rgb_array")
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -1,0 +1,118 @@
+"""Meta-imitation: an arm does what one demonstration shows, with colours it has never seen.
+
+python -m chapters.ch09_frontiers.train_imitation                    # numbers, two minutes
+python -m chapters.ch09_frontiers.train_imitation --preset pictures  # it sees small pictures
+python -m chapters.ch09_frontiers.train_imitation --preset watched   # another arm shows it (DAML)
+
+Every policy of a comparison has a run folder of its own below that of the run; with ``--resume``
+those that are finished are kept.
+"""
+
+import dataclasses
+
+import keras
+
+from chapters.ch09_frontiers import conditioned, imitation, pair_plots, pairs, visuomotor
+from chapters.ch09_frontiers.pairs import Question
+from chapters.ch09_frontiers.presets import POLICY_NAMES, SCRIPTS, beside_of
+from chapters.engine import configuration, script
+from chapters.engine.export import adapt_and_predict, export_run, first_task
+from chapters.engine.runs import RunFolder
+from chapters.experiments import imitation as arms
+from chapters.experiments.options import outer_rate, widths
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the script with command-line arguments ``argv``."""
+    config = configuration.parse(SCRIPTS["train_imitation"], argv)
+    device = script.prepare(config.seed)
+    run = RunFolder.open(config, __spec__.name, device)
+    print(f"Device: {device}. Run folder: {run.path}.", arms.describe(config), sep="\n")
+
+    # Policies of equal size learn from the same demonstrations, seed by seed. None is paid.
+    kinds = [*beside_of(config), "mil"]
+    trained = {POLICY_NAMES[kind]: [] for kind in kinds}
+    for seed in range(config.seed, config.seed + config.seeds):
+        for kind in kinds:
+            trained[POLICY_NAMES[kind]].append(train(kind, seed, config, run))
+    name = POLICY_NAMES["mil"]
+    policy, loop, _ = trained[name][0]  # stands for the run: chosen by its number
+    run.weights(policy)
+
+    # Test: colours never seen, the same tasks for all, and differences to the first.
+    asked = [Question(*one) for one in arms.questions()]
+    found = pairs.stacked({who: [one[2] for one in of] for who, of in trained.items()})
+    print(pairs.table(found, asked))
+    rows = pairs.rows(found, asked, [], list(found), **arms.about(config))
+    seconds = {who: sum(one[1].seconds for one in of) for who, of in trained.items()}
+    run.metrics(name, rows, policy, loop, seconds=seconds)
+
+    histories = {who: [one[1].history for one in of] for who, of in trained.items()}
+    run.figure("courses", pair_plots.courses(histories, {"success": "touches what was shown"}))
+    run.figure("compared", pair_plots.compared(found, asked, [0, 1]))
+    shown = {who: of[0][0] for who, of in trained.items()}
+    run.figure("imitation", arms.pictures.imitation(shown, config))
+    run.film("imitation", arms.pictures.film(policy, config))
+    print(f"Weights, metrics and pictures are in {run.path}.")
+    example, _ = arms.sampler(config, arms.TEST, 1)(0)
+    export_run(run, {"serve": (adapt_and_predict(policy, strict=True), first_task(example))})
+
+
+def train(kind: str, seed: int, config, run: RunFolder):
+    """One policy, the loop that trained it, and its answers [question] [task]."""
+    config = dataclasses.replace(config, seed=seed)
+    if kind != "mil":
+        config = dataclasses.replace(config, steps=max(1, round(config.steps * config.longer)))
+    run = run.sub(f"seed-{seed}-{kind}")
+    keras.utils.set_random_seed(seed)
+    policy = build(kind, config)
+    optimizer = keras.optimizers.Adam(outer_rate(config))
+    optimizer.build(policy.trainable_variables)
+    training, validation = arms.samplers(config)
+    step = imitation.train_step(policy, optimizer)
+    print(f"\n{POLICY_NAMES[kind]}, seed {seed}:", flush=True)
+    loop = arms.loop(step, policy, optimizer, training, validation, run, config)
+    loop()
+    return policy, loop, pairs.kept(run, lambda: arms.answers(policy, config))
+
+
+def build_learner(config):
+    """The policy of meta-imitation of the options, not trained."""
+    return build("mil", config)
+
+
+def build(kind: str, config):
+    """A policy, not trained: a key of ``POLICY_NAMES``."""
+    world, _ = arms.make_worlds(config, arms.TRAINING)
+    eyes = visuomotor.make_eyes(world.side, world.observation, config.filters)
+    features, hidden = eyes.output_shape[-1], widths(config.hidden, "--hidden")
+    more = {"cloned": 0, "conditioned": features, "lstm": hidden[-1], "mil": config.bias}[kind]
+    control = visuomotor.make_control(features + more, hidden)
+    head = visuomotor.make_head(hidden[-1], world.actions)
+    parts = eyes, control, head, config.horizon
+    if kind == "cloned":
+        return conditioned.ClonedPolicy(*parts)
+    if kind == "conditioned":
+        return conditioned.ConditionedPolicy(*parts)
+    if kind == "lstm":
+        read = conditioned.make_reader(features, world.actions, config.horizon, hidden[-1])
+        return conditioned.RecurrentPolicy(*parts, read)
+    judge = None
+    if config.inner == "learned":
+        judge = imitation.TemporalLoss(hidden[-1])
+    elif config.two_heads:
+        judge = visuomotor.make_head(hidden[-1], world.actions)
+    return imitation.MetaImitation(
+        *parts,
+        judge,
+        config.bias,
+        config.inner_rate,
+        config.inner_steps,
+        config.clip,
+        config.adapt_eyes,
+        config.learn_rates,
+    )
+
+
+if __name__ == "__main__":
+    script.run(main)
