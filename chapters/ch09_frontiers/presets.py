@@ -450,11 +450,11 @@ class ImitationConfig(ImitationOptions):
 PICTURES = {"sight": "pictures", "tasks": 16, "steps": 20000, "steps_per_epoch": 2000}
 WATCHED = {"shown_by": "other", "inner": "learned"}
 IMITATION = {
-    "quick": {"steps": 4000, "beside": "conditioned,cloned"},
+    "quick": {"steps": 6000, "beside": "conditioned,cloned"},
     # The book: behaviour cloning in both loops, nothing else.
     "book": {"two_heads": False, "learn_rates": False, "clip": 0.0, "steps": 20000},
-    "numbers": {"steps": 20000, "seeds": 3, "longer": 2.0},
-    "few_tasks": {"steps": 20000, "seeds": 3, "longer": 2.0, "among": 100},
+    "numbers": {"steps": 20000, "seeds": 3, "longer": 6.0},
+    "few_tasks": {"steps": 20000, "seeds": 3, "longer": 6.0, "among": 100},
     # The paper: pictures and joints, convolutions adapted too.
     "paper": {**PICTURES, "adapt_eyes": True, "learn_rates": False, "beside": "conditioned,lstm"},
     "pictures": {**PICTURES, "beside": "conditioned,lstm"},
