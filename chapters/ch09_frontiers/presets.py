@@ -447,7 +447,13 @@ class ImitationConfig(ImitationOptions):
     seeds: int = option(1, "policies of each method", minimum=1, maximum=1000)
 
 
-PICTURES = {"sight": "pictures", "tasks": 16, "steps": 20000, "steps_per_epoch": 2000}
+PICTURES = {
+    "sight": "pictures",
+    "tasks": 16,
+    "learning_rate": 3e-3,
+    "steps": 12000,
+    "steps_per_epoch": 2000,
+}
 WATCHED = {"shown_by": "other", "inner": "learned"}
 IMITATION = {
     "quick": {"steps": 6000, "beside": "conditioned,cloned"},
@@ -456,7 +462,13 @@ IMITATION = {
     "numbers": {"steps": 20000, "seeds": 3, "longer": 6.0},
     "few_tasks": {"steps": 20000, "seeds": 3, "longer": 6.0, "among": 100},
     # The paper: pictures and joints, convolutions adapted too.
-    "paper": {**PICTURES, "adapt_eyes": True, "learn_rates": False, "beside": "conditioned,lstm"},
+    "paper": {
+        **PICTURES,
+        "eyes": "keypoints",
+        "adapt_eyes": True,
+        "learn_rates": False,
+        "beside": "conditioned,lstm",
+    },
     "pictures": {**PICTURES, "beside": "conditioned,lstm"},
     "watched": {**PICTURES, **WATCHED, "beside": "conditioned,lstm"},
 }

@@ -84,7 +84,8 @@ def build_learner(config):
 def build(kind: str, config):
     """A policy, not trained: a key of ``POLICY_NAMES``."""
     world, _ = arms.make_worlds(config, arms.TRAINING)
-    eyes = visuomotor.make_eyes(world.side, world.observation, config.filters)
+    seen = world.side, world.observation
+    eyes = visuomotor.make_eyes(*seen, config.filters, config.eyes)
     features, hidden = eyes.output_shape[-1], widths(config.hidden, "--hidden")
     more = {"cloned": 0, "conditioned": features, "lstm": hidden[-1], "mil": config.bias}[kind]
     control = visuomotor.make_control(features + more, hidden)

@@ -6,6 +6,8 @@ The support set is one demonstration or more, step after step; queries are obser
 answered on its own. All policies of a comparison have these parts in the same sizes.
 """
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -13,7 +15,7 @@ from keras import layers
 from chapters.engine.errors import RunError
 from chapters.engine.learner import FewShotLearner
 from datasets.worlds import drawing
-from datasets.worlds.reacher import ARM
+from datasets.worlds.reacher import ARM, RADIUS
 
 
 class Imitator(FewShotLearner):
@@ -92,41 +94,67 @@ class Imitator(FewShotLearner):
 
 
 @keras.saving.register_keras_serializable(__package__)
-class Keypoints(layers.Layer):
-    """Where each feature is (Levine et al., 2016): a softmax over places, and its mean place.
+class Places(layers.Layer):
+    """How much of each feature there is where: the sum over pixels of a feature times their place.
 
-    [item, row, column, channel] -> [item, 2 * channel], x and y of the arena.
+    [item, row, column, channel] -> [item, 2 * channel]. Of linear features of colours it is what
+    the reacher's numbers are, the places of all things weighted by their colours. In units of what
+    a target covers.
     """
 
     def call(self, maps):
-        """Mean places."""
-        side, channels = maps.shape[1], maps.shape[-1]
-        flat = tf.reshape(maps, [-1, side * side, channels])  # [item, pixel, channel]
-        share = tf.nn.softmax(flat, axis=1)
-        pixels = tf.cast(drawing.pixels(side), share.dtype)
-        place = tf.einsum("ipc,pd->icd", share, pixels)  # [item, channel, 2]
-        return tf.reshape(place, [-1, 2 * channels])
+        """Sums over pixels."""
+        flat, pixels = _flat(maps), _pixels(maps)
+        covered = pixels.shape[0] * math.pi * (RADIUS / drawing.HALF / 2) ** 2
+        sums = tf.einsum("ipc,pd->icd", flat, pixels) / covered  # [item, channel, 2]
+        return tf.reshape(sums, [-1, 2 * maps.shape[-1]])
 
     def compute_output_shape(self, shape):
         """[item, 2 * channel]."""
         return (shape[0], 2 * shape[-1])
 
 
-def make_eyes(side: int, observation: int, filters: int) -> keras.Model:
-    """[item, observation] -> [item, feature]: numbers as they are, pictures by keypoints.
+@keras.saving.register_keras_serializable(__package__)
+class Keypoints(Places):
+    """Where each feature is (Levine et al., 2016): the mean place under a softmax over pixels."""
+
+    def call(self, maps):
+        """Mean places."""
+        share = tf.nn.softmax(_flat(maps), axis=1)  # [item, pixel, channel]
+        place = tf.einsum("ipc,pd->icd", share, _pixels(maps))  # [item, channel, 2]
+        return tf.reshape(place, [-1, 2 * maps.shape[-1]])
+
+
+def _flat(maps):
+    """[item, row, column, channel] -> [item, pixel, channel]."""
+    return tf.reshape(maps, [-1, maps.shape[1] * maps.shape[2], maps.shape[3]])
+
+
+def _pixels(maps):
+    """Where the pixels of maps are: [pixel, 2]."""
+    return tf.cast(drawing.pixels(maps.shape[1]), maps.dtype)
+
+
+def make_eyes(side: int, observation: int, filters: int, reading: str = "places") -> keras.Model:
+    """[item, observation] -> [item, feature]: numbers as they are, pictures by convolutions.
 
     Args:
         side: of the pictures; 0 where observations are numbers.
         observation: numbers of one: the arm's, then those of the picture.
-        filters: of the convolutions.
+        filters: of each convolution.
+        reading: ``places`` of the features of one linear convolution, or ``keypoints`` of those of
+            two with a ReLU between.
     """
     if not side:
         return keras.Sequential([layers.Input((observation,)), layers.Identity()], name="eyes")
     seen = layers.Input((observation,))
     arm, picture = seen[:, :ARM], layers.Reshape((side, side, 3))(seen[:, ARM:])
-    x = layers.Conv2D(filters, 5, strides=2, padding="same", activation="relu")(picture)
-    x = layers.Conv2D(filters, 3, padding="same")(x)  # [item, side / 2, side / 2, filter]
-    return keras.Model(seen, layers.Concatenate()([arm, Keypoints()(x)]), name="eyes")
+    x = layers.Conv2D(filters, 5, strides=2, padding="same")(picture)
+    if reading == "keypoints":
+        x = layers.Conv2D(filters, 3, padding="same")(layers.ReLU()(x))
+    # [item, side / 2, side / 2, filter] -> [item, 2 * filter]
+    x = Keypoints()(x) if reading == "keypoints" else Places()(x)
+    return keras.Model(seen, layers.Concatenate()([arm, x]), name="eyes")
 
 
 def make_control(features: int, hidden: list[int]) -> keras.Sequential:

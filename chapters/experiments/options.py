@@ -367,10 +367,13 @@ class ImitationOptions(RunConfig):
         24, "height and width of pictures", minimum=8, maximum=128, only=("sight", "pictures")
     )
     filters: int = option(
-        16,
-        "filters of each of two convolutions",
-        minimum=1,
-        maximum=UNITS,
+        16, "filters of a convolution", minimum=1, maximum=UNITS, only=("sight", "pictures")
+    )
+    eyes: str = option(
+        "places",
+        "what is read of pictures: features times their places, summed, of a linear convolution; "
+        "or keypoints, the mean place of each feature of two",
+        choices=("places", "keypoints"),
         only=("sight", "pictures"),
     )
     shown_by: str = option(

@@ -8,6 +8,8 @@ import tensorflow as tf
 from chapters.ch09_frontiers import conditioned, imitation, visuomotor
 from chapters.ch09_frontiers.losses import squared_error
 from chapters.engine.errors import RunError
+from datasets.worlds import Reacher, drawing
+from datasets.worlds.reacher import RADIUS
 
 TASKS, SHOT, TIME, SEEN, OUT = 3, 2, 4, 6, 2
 pytestmark = pytest.mark.usefixtures("float64")  # central differences need the digits
@@ -243,10 +245,41 @@ def test_keypoints_are_mean_places():
     np.testing.assert_allclose(found, [[-corner, corner, 0, 0]], atol=1e-5)
 
 
+def test_places_are_sums_in_units_of_a_target():
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=[2, 6, 6, 3])
+    steps = ((np.arange(6) + 0.5) / 6 * 2 - 1) * 1.15
+    expected = np.zeros([2, 3, 2])
+    for row in range(6):
+        for column in range(6):
+            place = np.array([steps[column], -steps[row]])
+            expected += maps[:, row, column, :, None] * place
+    covered = np.pi * 0.13**2 / (2.3 / 6) ** 2  # pixels under a target
+    found = visuomotor.Places()(tf.constant(maps))
+    np.testing.assert_allclose(found, expected.reshape(2, 6) / covered, rtol=1e-5)
+
+
+def test_places_of_colours_are_the_numbers_of_the_reacher():
+    """Colours summed over places, where nothing but targets is to be seen."""
+    numbers = Reacher()
+    task = numbers.tasks(4, tf.constant([1, 2]))
+    state = numbers.start(task, 1, tf.constant([3, 4]))
+    picture = drawing.ground([4, 1], 92)
+    for target in range(2):
+        place, colour = state.place[:, :, target], task[:, None, target]
+        picture = drawing.disc(picture, place, RADIUS, colour)
+    ink = tf.reshape(picture - drawing.GROUND, [4, 92, 92, 3])
+    # A target adds its colour less the ground's.
+    expected = tf.einsum("akc,akx->acx", task - drawing.GROUND, state.place[:, 0])
+    found = visuomotor.Places()(ink)
+    np.testing.assert_allclose(found, tf.reshape(expected, [4, 6]), atol=0.02)
+
+
+@pytest.mark.parametrize("reading", ["places", "keypoints"])
 @pytest.mark.parametrize("adapt_eyes", [False, True])
-def test_eyes_are_adapted_where_it_is_asked_for(adapt_eyes):
+def test_eyes_are_adapted_where_it_is_asked_for(adapt_eyes, reading):
     keras.utils.set_random_seed(1)
-    eyes = visuomotor.make_eyes(8, 6 + 192, 3)
+    eyes = visuomotor.make_eyes(8, 6 + 192, 3, reading)
     control = visuomotor.make_control(6 + 2 * 3 + 2, [5])
     head = visuomotor.make_head(5, OUT)
     policy = imitation.MetaImitation(eyes, control, head, 2, bias=2, adapt_eyes=adapt_eyes)
@@ -254,7 +287,7 @@ def test_eyes_are_adapted_where_it_is_asked_for(adapt_eyes):
     x = tf.constant(rng.uniform(size=[2, 2, 198]))
     y = tf.constant(rng.uniform(-1, 1, size=[2, 2, OUT]))
     adapted = policy.adapt(x, y)
-    assert len(adapted) == 3 + (4 if adapt_eyes else 0)
+    assert len(adapted) == 3 + (len(eyes.trainable_variables) if adapt_eyes else 0)
     assert policy.predict_with(adapted, x).shape == (2, 2, OUT)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(policy({"support_x": x, "support_y": y, "query_x": x + 0.1}))
