@@ -19,7 +19,8 @@ class Demonstrated(Kind):
 
     def fixed_input(self, loaded):
         """A demonstration and observations of any numbers."""
-        return self._random(np.random.RandomState(0), loaded, 1)  # its stream is frozen
+        task = self._random(np.random.RandomState(0), loaded, 1)  # its stream is frozen
+        return {name: x[None] for name, x in task.items()}
 
     def random_tasks(self, loaded):
         """Any numbers, as one demonstration and as several."""

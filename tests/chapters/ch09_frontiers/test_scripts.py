@@ -4,14 +4,18 @@ Inner loops are run without graphs: compiling costs more than these few steps.
 """
 
 import json
+import shutil
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from chapters.ch09_frontiers import (
     compare_alterations,
     train_concepts,
+    train_imitation,
     train_taml,
     train_taml_sine,
     train_unlabelled,
@@ -20,6 +24,7 @@ from chapters.ch09_frontiers import (
 from chapters.ch09_frontiers.presets import (
     ALTERATIONS,
     CONCEPTS,
+    IMITATION,
     SCRIPTS,
     TAML,
     TAML_SINE,
@@ -48,6 +53,11 @@ SINE = [
     "--hidden", "4,4", "--tasks", "2", "--steps", "4", "--steps-per-epoch", "2",
     "--steps-per-call", "2", "--test-tasks", "3", "--shown-steps", "0,1", "--test-steps", "1",
     "--seeds", "1",
+]  # fmt: skip
+ARM = [
+    "--horizon", "3", "--query", "2", "--tasks", "2", "--hidden", "4,4", "--bias", "2", "--steps",
+    "2", "--steps-per-epoch", "1", "--steps-per-call", "1", "--validation-tasks", "2",
+    "--validation-trajectories", "1", "--test-tasks", "4", "--test-trajectories", "2",
 ]  # fmt: skip
 FEW = ["--clusters", "30", "--partitions", "2", "--dim", "4"]
 FILES = {"config.json", "run.json", "metrics.json", "model.weights.h5"}
@@ -210,6 +220,46 @@ def test_frozen_prototypes_have_nothing_to_learn_and_are_tested(tmp_path):  # co
     assert (tmp_path / "run" / "seed-0-frozen" / "external" / "log.csv").exists()
 
 
+@pytest.mark.parametrize("preset", each(IMITATION, ("quick", "watched")))
+def test_every_preset_of_imitation_runs(preset, in_short, tmp_path, capsys):
+    small = ["--side", "8", "--filters", "2"] if "sight" in IMITATION[preset] else []
+    options = [*ARM, *small, "--longer", "1", "--seeds", "1", "--run", str(tmp_path / "run")]
+    train_imitation.main(["--preset", preset, *options])
+    metrics = read(tmp_path / "run")
+    assert metrics["method"] == "meta-imitation" and headline(metrics)["measure"] == "success"
+    methods = {row["method"] for row in metrics["results"]}
+    assert {"told how it ends", "meta-imitation minus told how it ends"} <= methods
+    assert {row["measure"] for row in metrics["results"]} == {"success", "other", "success_known"}
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files >= FILES | {"courses.png", "compared.png", "imitation.png", "imitation.gif"}
+    with Image.open(tmp_path / "run" / "imitation.gif") as film:
+        assert film.n_frames >= 3 and film.size == (4 * 104, 2 * 104)
+    if preset != "quick":
+        return
+    capsys.readouterr()
+    train_imitation.main(["--preset", preset, *options, "--resume"])
+    assert "Epoch" not in capsys.readouterr().out
+    assert read(tmp_path / "run")["results"] == metrics["results"]
+
+
+def test_an_imitation_that_is_resumed_ends_with_the_same_bits(tmp_path):  # compiled
+    options = [*ARM, "--beside", "lstm", "--steps", "4"]
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    train_imitation.main([*options, "--run", str(whole)])
+    train_imitation.main([*options, "--run", str(part)])
+    for folder in part.glob("seed-0-*/checkpoints"):
+        newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        shutil.rmtree(newest)  # as if it had been killed in the last epoch
+    for kept in part.glob("seed-0-*/tests.json"):
+        kept.unlink()
+    train_imitation.main([*options, "--run", str(part), "--resume"])
+    assert read(part)["results"] == read(whole)["results"]
+    with h5py.File(whole / "model.weights.h5") as one, h5py.File(part / "model.weights.h5") as two:
+        names = []
+        one.visititems(lambda name, x: names.append(name) if hasattr(x, "shape") else None)
+        assert names and all(np.array_equal(one[name][()], two[name][()]) for name in names)
+
+
 @pytest.mark.parametrize(
     ("main", "arguments", "sentence"),
     [
@@ -221,6 +271,10 @@ def test_frozen_prototypes_have_nothing_to_learn_and_are_tested(tmp_path):  # co
         (train_concepts.main, ["--weight", "-1"], "--weight is -1.0; it must be at least 0"),
         (train_concepts.main, ["--arms", "alone,together"], "--arms has 'together'"),
         (train_concepts.main, ["--head", "maml", "--way", "5"], "test 5-way"),
+        (train_imitation.main, ["--side", "32"], "--side is for --sight pictures"),
+        (train_imitation.main, ["--beside", "lstm,gru"], "--beside has 'gru'"),
+        (train_imitation.main, ["--beside", "mil"], "the policies are conditioned, lstm, cloned"),
+        (train_imitation.main, ["--horizon", "0"], "--horizon is 0; it must be at least 2"),
         (train_unlabelled.main, ["--clusters", "9"], "--clusters is for --labels clusters"),
         (train_unlabelled.main, ["--data", "strokes", "--way", "9000"], "4800 pictures, but"),
         (train_unlabelled.main, ["--colour", "0.2"], "there are no colours to alter"),
