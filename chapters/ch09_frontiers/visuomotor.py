@@ -15,7 +15,7 @@ from keras import layers
 from chapters.engine.errors import RunError
 from chapters.engine.learner import FewShotLearner
 from datasets.worlds import drawing
-from datasets.worlds.reacher import ARM, RADIUS
+from datasets.worlds.reacher import ARM, NEAR
 
 
 class Imitator(FewShotLearner):
@@ -105,7 +105,7 @@ class Places(layers.Layer):
     def call(self, maps):
         """Sums over pixels."""
         flat, pixels = _flat(maps), _pixels(maps)
-        covered = pixels.shape[0] * math.pi * (RADIUS / drawing.HALF / 2) ** 2
+        covered = pixels.shape[0] * math.pi * (NEAR / drawing.HALF / 2) ** 2
         sums = tf.einsum("ipc,pd->icd", flat, pixels) / covered  # [item, channel, 2]
         return tf.reshape(sums, [-1, 2 * maps.shape[-1]])
 

@@ -17,9 +17,8 @@ from datasets.worlds import drawing
 from datasets.worlds.world import World
 
 SPEED = 0.15  # radians of a joint in a step, for an action of 1; the arena is [-1, 1]^2
-NEAR = 0.1  # 0.05 of the arena's width: touched
+NEAR = 0.1  # 0.05 of the arena's width: touched; a target is as large
 TARGETS = 2  # in sight, the first of them of the right colour
-RADIUS = 0.13  # of a target in pictures
 ARM, PLACES = 6, 6  # numbers of an observation: of the arm, and of the targets
 
 
@@ -136,7 +135,7 @@ class Reacher(World):
         drawn = drawing.ground(shape, side)  # [task, trajectory, pixel, 3]
         for target in range(TARGETS):
             drawn = drawing.disc(
-                drawn, state.place[:, :, target], RADIUS, task[:, None, target]
+                drawn, state.place[:, :, target], NEAR, task[:, None, target]
             )  # fmt: skip
         elbow, fingertip = self.elbow(state.angles), self.fingertip(state.angles)
         look = self.arm.width, self.arm.colour

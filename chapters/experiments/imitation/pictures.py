@@ -46,7 +46,7 @@ def imitation(policies: dict, config):
                 touches = ends[name].distance[row, 0, 0] < NEAR
                 colour, wide = RIGHT if touches else WRONG, 3
             for side in axis.spines.values():
-                side.set(color=colour, linewidth=wide)
+                side.set(color=colour, linewidth=wide, visible=True)
     return figure
 
 

@@ -9,7 +9,7 @@ from chapters.ch09_frontiers import conditioned, imitation, visuomotor
 from chapters.ch09_frontiers.losses import squared_error
 from chapters.engine.errors import RunError
 from datasets.worlds import Reacher, drawing
-from datasets.worlds.reacher import RADIUS
+from datasets.worlds.reacher import NEAR
 
 TASKS, SHOT, TIME, SEEN, OUT = 3, 2, 4, 6, 2
 pytestmark = pytest.mark.usefixtures("float64")  # central differences need the digits
@@ -254,7 +254,7 @@ def test_places_are_sums_in_units_of_a_target():
         for column in range(6):
             place = np.array([steps[column], -steps[row]])
             expected += maps[:, row, column, :, None] * place
-    covered = np.pi * 0.13**2 / (2.3 / 6) ** 2  # pixels under a target
+    covered = np.pi * NEAR**2 / (2.3 / 6) ** 2  # pixels under a target
     found = visuomotor.Places()(tf.constant(maps))
     np.testing.assert_allclose(found, expected.reshape(2, 6) / covered, rtol=1e-5)
 
@@ -267,7 +267,7 @@ def test_places_of_colours_are_the_numbers_of_the_reacher():
     picture = drawing.ground([4, 1], 92)
     for target in range(2):
         place, colour = state.place[:, :, target], task[:, None, target]
-        picture = drawing.disc(picture, place, RADIUS, colour)
+        picture = drawing.disc(picture, place, NEAR, colour)
     ink = tf.reshape(picture - drawing.GROUND, [4, 92, 92, 3])
     # A target adds its colour less the ground's.
     expected = tf.einsum("akc,akx->acx", task - drawing.GROUND, state.place[:, 0])
