@@ -213,8 +213,8 @@ class ZeroShotConfig(ZeroShotOptions):
     objective: str = changed(RelationConfig, "objective", "squared_error")
 
 
-# The squared error of 100 pairs of which one is right is least, but for a hundredth, where all
-# scores are near zero; as in relation networks of many classes, cross-entropy compares them.
+# Of 100 pairs one is right: scores that are all near zero have a squared error of a hundredth, and
+# training stays there. Cross-entropy compares the scores, as for relation networks of many classes.
 MANY_CLASSES = {"objective": "cross_entropy"}
 ZERO_SHOT = {
     # Digits that come with scikit-learn, described by the segments of a display: three of them

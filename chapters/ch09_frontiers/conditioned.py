@@ -1,6 +1,7 @@
 """What stands beside meta-imitation: policies that are told of a demonstration and take no step.
 
-They have the same eyes, hidden layers and head, and learn from the same demonstrations.
+They have the same eyes, hidden layers and head, and learn from the same demonstrations; what they
+are told makes the first hidden layer wider.
 """
 
 import keras
@@ -27,7 +28,7 @@ class ClonedPolicy(Imitator):
         """Actions [task, query, action]."""
         seen = self.see(query_x)
         for told in adapted:
-            beside = tf.repeat(told[:, None], tf.shape(seen)[1], axis=1)  # [task, query, number]
+            beside = tf.tile(told[:, None], [1, tf.shape(seen)[1], 1])  # [task, query, number]
             seen = tf.concat([seen, beside], axis=-1)
         return over_items(self.head, over_items(self.control, seen))
 

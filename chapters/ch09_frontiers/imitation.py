@@ -92,7 +92,7 @@ class MetaImitation(Imitator):
             seen = call_per_task(self.eyes, eyes, observation)
         else:
             seen = self.see(observation)  # [task, item, feature]
-        beside = tf.repeat(z[:, None], tf.shape(seen)[1], axis=1)  # [task, item, bias]
+        beside = tf.tile(z[:, None], [1, tf.shape(seen)[1], 1])  # [task, item, bias]
         return call_per_task(self.control, control, tf.concat([seen, beside], axis=-1))
 
     def inner_loss(self, weights, support_x, support_y):
@@ -100,7 +100,7 @@ class MetaImitation(Imitator):
         hidden = self.hidden(weights, support_x)
         if isinstance(self.judge, TemporalLoss):
             return self.judge(self.by_time(hidden))
-        # L_Ti(f_theta) = mean_t |f_theta(o_t) - a_t|^2, from o_1 on (E9.7)
+        # L_Ti(f_theta) = sum_t |f_theta(o_t) - a_t|^2 from o_1 on (E9.7), as a mean
         return squared_error(support_y, over_items(self.judge or self.head, hidden))
 
     def inner_step(self, weights, support_x, support_y):
@@ -119,7 +119,6 @@ class MetaImitation(Imitator):
 
     def adapt(self, support_x, support_y):
         """Weights after the inner steps: list of [task, ...]."""
-        self.by_time(support_x)  # refuses demonstrations of another length
         weights = self.start(tf.shape(support_x)[0])
         weights = [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
         for _ in range(self.inner_steps):

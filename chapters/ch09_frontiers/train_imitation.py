@@ -9,53 +9,82 @@ those that are finished are kept.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from chapters.ch09_frontiers import conditioned, imitation, pair_plots, pairs, visuomotor
 from chapters.ch09_frontiers.pairs import Question
 from chapters.ch09_frontiers.presets import POLICY_NAMES, SCRIPTS, beside_of
 from chapters.engine import configuration, script
+from chapters.engine.errors import ConfigError
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import imitation as arms
 from chapters.experiments.options import outer_rate, widths
 
 
+class Learned(NamedTuple):
+    """What is kept of a training; its policy and compiled steps are large."""
+
+    history: list[dict]
+    seconds: float
+    answers: list[np.ndarray]  # [question] [task]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_imitation"], argv)
+    check(config)
     device = script.prepare(config.seed)
     run = RunFolder.open(config, __spec__.name, device)
     print(f"Device: {device}. Run folder: {run.path}.", arms.describe(config), sep="\n")
 
-    # Policies of equal size learn from the same demonstrations, seed by seed. None is paid.
+    # Policies with the same parts learn from the same demonstrations, seed by seed. None is paid.
     kinds = [*beside_of(config), "mil"]
-    trained = {POLICY_NAMES[kind]: [] for kind in kinds}
+    learned = {POLICY_NAMES[kind]: [] for kind in kinds}
+    shown = {}  # policies of the first seed, which stand for the run: chosen by its number
     for seed in range(config.seed, config.seed + config.seeds):
         for kind in kinds:
-            trained[POLICY_NAMES[kind]].append(train(kind, seed, config, run))
+            policy, loop, answers = train(kind, seed, config, run)
+            learned[POLICY_NAMES[kind]].append(Learned(loop.history, loop.seconds, answers))
+            if seed == config.seed:
+                shown[POLICY_NAMES[kind]] = policy, loop
     name = POLICY_NAMES["mil"]
-    policy, loop, _ = trained[name][0]  # stands for the run: chosen by its number
+    policy, loop = shown[name]
     run.weights(policy)
 
     # Test: colours never seen, the same tasks for all, and differences to the first.
     asked = [Question(*one) for one in arms.questions()]
-    found = pairs.stacked({who: [one[2] for one in of] for who, of in trained.items()})
+    found = pairs.stacked({who: [one.answers for one in of] for who, of in learned.items()})
     print(pairs.table(found, asked))
     rows = pairs.rows(found, asked, [], list(found), **arms.about(config))
-    seconds = {who: sum(one[1].seconds for one in of) for who, of in trained.items()}
+    seconds = {who: sum(one.seconds for one in of) for who, of in learned.items()}
     run.metrics(name, rows, policy, loop, seconds=seconds)
 
-    histories = {who: [one[1].history for one in of] for who, of in trained.items()}
+    histories = {who: [one.history for one in of] for who, of in learned.items()}
     run.figure("courses", pair_plots.courses(histories, {"success": "touches what was shown"}))
     run.figure("compared", pair_plots.compared(found, asked, [0, 1]))
-    shown = {who: of[0][0] for who, of in trained.items()}
-    run.figure("imitation", arms.pictures.imitation(shown, config))
+    first = {who: policy for who, (policy, _) in shown.items()}
+    run.figure("imitation", arms.pictures.imitation(first, config))
     run.film("imitation", arms.pictures.film(policy, config))
     print(f"Weights, metrics and pictures are in {run.path}.")
     example, _ = arms.sampler(config, arms.TEST, 1)(0)
     export_run(run, {"serve": (adapt_and_predict(policy, strict=True), first_task(example))})
+
+
+def check(config) -> None:
+    """Refuse what shows nothing.
+
+    Raises:
+        ConfigError: an arm that is only watched, and no picture of it.
+    """
+    if config.shown_by == "other" and config.sight != "pictures":
+        raise ConfigError(
+            "--shown-by other is a film of another arm, and --sight numbers has nothing of an arm "
+            "that is only watched; take --sight pictures."
+        )
 
 
 def train(kind: str, seed: int, config, run: RunFolder):

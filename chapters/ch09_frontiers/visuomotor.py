@@ -3,7 +3,7 @@
     policy({"support_x", "support_y", "query_x"}) -> actions
 
 The support set is one demonstration or more, step after step; queries are observations, each
-answered on its own. All policies of a comparison have these parts in the same sizes.
+answered on its own. All policies of a comparison have these parts.
 """
 
 import math
@@ -48,6 +48,44 @@ class Imitator(FewShotLearner):
         """Numbers of an action."""
         return self.head.output_shape[-1]
 
+    def __call__(self, inputs, *arguments, **options):
+        """Actions [task, query, action] after the demonstrations of the support set.
+
+        Args:
+            inputs: ``support_x`` [task, shot * time, observation], ``support_y`` [task, shot *
+                time, action], ``query_x`` [task, query, observation].
+            arguments, options: of ``keras.Model``.
+
+        Raises:
+            RunError: they do not fit, or demonstrations are of another length.
+        """
+        shape = getattr(inputs.get("support_x"), "shape", ()) if isinstance(inputs, dict) else ()
+        if len(shape) == 3:
+            self._check_length(shape[1])
+        return super().__call__(inputs, *arguments, **options)
+
+    def _check_length(self, steps) -> None:
+        if steps is not None and steps % self.horizon:
+            raise RunError(
+                f"support_x has {steps} steps; a demonstration has {self.horizon}, and there may "
+                "be several, one after the other."
+            )
+
+    def serving(self, strict: bool = False, full: bool = False):
+        """The function of an exported file; demonstrations of another length get no answer."""
+        answer = super().serving(strict, full)
+
+        def serve(support_x, support_y, query_x):
+            fits = tf.equal(tf.shape(support_x)[0] % self.horizon, 0)
+            told = f"a demonstration has {self.horizon} steps"
+            check = tf.debugging.Assert(fits, [told]) if strict else None
+            with tf.control_dependencies([] if check is None else [check]):
+                support_x = tf.identity(support_x)
+            found = answer(support_x, support_y, query_x)
+            return {name: tf.where(fits, x, float("nan")) for name, x in found.items()}
+
+        return serve
+
     def adapt(self, support_x, support_y):
         """What a demonstration makes of the policy: tensors [task, ...]."""
         raise NotImplementedError
@@ -66,17 +104,8 @@ class Imitator(FewShotLearner):
         return over_items(self.eyes, observation)
 
     def by_time(self, x):
-        """Demonstrations step by step: [task, shot * time, ...] -> [task, shot, time, ...].
-
-        Raises:
-            RunError: they are longer or shorter than those that were learned from.
-        """
-        steps = x.shape[1]
-        if steps is not None and steps % self.horizon:
-            raise RunError(
-                f"support_x has {steps} steps; a demonstration has {self.horizon}, and there may "
-                "be several, one after the other."
-            )
+        """Demonstrations step by step: [task, shot * time, ...] -> [task, shot, time, ...]."""
+        self._check_length(x.shape[1])
         return tf.reshape(x, [x.shape[0] or tf.shape(x)[0], -1, self.horizon, *x.shape[2:]])
 
     def get_config(self):
@@ -142,30 +171,45 @@ def make_eyes(side: int, observation: int, filters: int, reading: str = "places"
         side: of the pictures; 0 where observations are numbers.
         observation: numbers of one: the arm's, then those of the picture.
         filters: of each convolution.
-        reading: ``places`` of the features of one linear convolution, or ``keypoints`` of those of
-            two with a ReLU between.
+        reading: ``places`` of the features of one linear convolution; ``keypoints`` of those of two
+            with a ReLU between; or ``strided``, three with strides as in Finn, Yu et al. (2017).
     """
     if not side:
         return keras.Sequential([layers.Input((observation,)), layers.Identity()], name="eyes")
     seen = layers.Input((observation,))
     arm, picture = seen[:, :ARM], layers.Reshape((side, side, 3))(seen[:, ARM:])
-    x = layers.Conv2D(filters, 5, strides=2, padding="same")(picture)
-    if reading == "keypoints":
-        x = layers.Conv2D(filters, 3, padding="same")(layers.ReLU()(x))
-    # [item, side / 2, side / 2, filter] -> [item, 2 * filter]
-    x = Keypoints()(x) if reading == "keypoints" else Places()(x)
-    return keras.Model(seen, layers.Concatenate()([arm, x]), name="eyes")
+    read = {"places": _places, "keypoints": _keypoints, "strided": _strided}[reading]
+    return keras.Model(seen, layers.Concatenate()([arm, read(picture, filters)]), name="eyes")
+
+
+def _places(x, filters):
+    """[item, side, side, 3] -> [item, 2 * filter]."""
+    x = layers.Conv2D(filters, 5, strides=2, padding="same", kernel_initializer="he_normal")(x)
+    return Places()(x)
+
+
+def _keypoints(x, filters):
+    """[item, side, side, 3] -> [item, 2 * filter]."""
+    x = layers.Conv2D(filters, 5, strides=2, padding="same", activation="relu")(x)
+    return Keypoints()(layers.Conv2D(filters, 3, padding="same")(x))
+
+
+def _strided(x, filters):
+    """[item, side, side, 3] -> [item, side / 8 * side / 8 * filter]."""
+    for _ in range(3):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
+    return layers.Flatten()(x)
 
 
 def make_control(features: int, hidden: list[int]) -> keras.Sequential:
     """Hidden layers, [item, feature] -> [item, unit]."""
-    parts = [layers.Dense(units, "relu") for units in hidden]
+    parts = [layers.Dense(units, "relu", kernel_initializer="he_normal") for units in hidden]
     return keras.Sequential([layers.Input((features,)), *parts], name="control")
 
 
 def make_head(units: int, actions: int) -> keras.Sequential:
     """A linear layer of actions, small at first."""
-    small = keras.initializers.VarianceScaling(0.01)
+    small = keras.initializers.VarianceScaling(0.1)
     layer = layers.Dense(actions, kernel_initializer=small)
     return keras.Sequential([layers.Input((units,)), layer])
 

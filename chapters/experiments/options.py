@@ -372,14 +372,15 @@ class ImitationOptions(RunConfig):
     eyes: str = option(
         "places",
         "what is read of pictures: features times their places, summed, of a linear convolution; "
-        "or keypoints, the mean place of each feature of two",
-        choices=("places", "keypoints"),
+        "keypoints, the mean place of each feature of two; or strided, all features of three",
+        choices=("places", "keypoints", "strided"),
         only=("sight", "pictures"),
     )
     shown_by: str = option(
         "robot",
         "who demonstrates: the robot, with its actions; or another arm that is only watched",
         choices=("robot", "other"),
+        only=("sight", "pictures"),
     )
     horizon: int = option(
         25, "steps of a demonstration and of a trajectory", minimum=2, maximum=200
@@ -390,7 +391,10 @@ class ImitationOptions(RunConfig):
     )
     tasks: int = changed(InnerLoopOptions, "tasks", 25)
     among: int = option(
-        0, "tasks to learn from, which come again; 0 for new ones every time", minimum=0
+        0,
+        "tasks to learn from, which come again; 0 for new ones every time",
+        minimum=0,
+        maximum=TASKS,
     )
     hidden: str = changed(SineOptions, "hidden", "100,100,100")
     learning_rate: float = option(2e-3, "outer rate at the start (Adam)", minimum=0.0)

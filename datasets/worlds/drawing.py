@@ -22,10 +22,19 @@ def ground(shape, side: int):
     return tf.fill([*shape, side * side, 3], GROUND)
 
 
-def disc(picture, centre, radius: float, colour):
-    """A disc over a picture [..., pixel, 3]; centre [..., 2], colour [..., 3]."""
-    distance = tf.norm(_pixels_of(picture) - centre[..., None, :], axis=-1)  # [..., pixel]
-    return _cover(picture, distance, radius, colour)
+def discs(picture, centres, radius: float, colours):
+    """Discs that do not meet, over a picture [..., pixel, 3]: centres [..., disc, 2], colours.
+
+    All at once: soft edges would tell which of two was painted first.
+    """
+    pixels = _pixels_of(picture)
+    painted = picture
+    for centre, colour in zip(
+        tf.unstack(centres, axis=-2), tf.unstack(colours, axis=-2), strict=True
+    ):
+        distance = tf.norm(pixels - centre[..., None, :], axis=-1)  # [..., pixel]
+        painted += _cover(picture, distance, radius, colour) - picture
+    return painted
 
 
 def limb(picture, start, end, radius: float, colour):
@@ -44,6 +53,6 @@ def _pixels_of(picture):
 
 def _cover(picture, distance, radius, colour):
     """Paint where the distance is below the radius."""
-    soft = HALF / picture.shape[-2] ** 0.5 / 2  # half of the width of an edge
+    soft = HALF / picture.shape[-2] ** 0.5 / 2  # a quarter of a pixel
     share = tf.sigmoid((radius - distance) / soft)[..., None]  # [..., pixel, 1]
     return picture + share * (tf.convert_to_tensor(colour)[..., None, :] - picture)

@@ -38,6 +38,8 @@ class Environment(gymnasium.Env):
 
     def __init__(self, world: str, task_seed: int = 0, render_mode=None, **options):
         self.world, self.render_mode = WORLDS[world](**options), render_mode
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise DataError(f"render_mode is {render_mode!r}; the only one is 'rgb_array'.")
         if render_mode and not hasattr(self.world, "picture"):
             raise DataError(f"{world} draws no pictures; leave render_mode out.")
         self.task = self.world.tasks(1, tf.constant([task_seed, 0]))
@@ -78,6 +80,8 @@ class Environment(gymnasium.Env):
         """What a camera above sees: bytes [row, column, 3]; None without ``render_mode``."""
         if not self.render_mode:
             return None
+        if self._state is None:
+            raise gymnasium.error.ResetNeeded("Nothing is to be seen yet; call reset first.")
         drawn = self.world.picture(self.task, self._state, SIDE)[0, 0]
         return (255 * drawn.numpy()).astype(np.uint8)
 

@@ -63,7 +63,7 @@ class Reacher(World):
     def __init__(
         self,
         horizon: int = 25,
-        hues: tuple[float, float] = (0.0, 1.0),
+        hues: tuple[float, float] = (0.0, 0.5),
         side: int = 0,
         arm: Arm = ROBOT,
         watched: bool = False,
@@ -133,10 +133,7 @@ class Reacher(World):
         """What a camera above sees, from 0 to 1: [task, trajectory, side, side, 3]."""
         shape = tf.unstack(tf.shape(state.angles)[:2])
         drawn = drawing.ground(shape, side)  # [task, trajectory, pixel, 3]
-        for target in range(TARGETS):
-            drawn = drawing.disc(
-                drawn, state.place[:, :, target], NEAR, task[:, None, target]
-            )  # fmt: skip
+        drawn = drawing.discs(drawn, state.place, NEAR, task[:, None])
         elbow, fingertip = self.elbow(state.angles), self.fingertip(state.angles)
         look = self.arm.width, self.arm.colour
         drawn = drawing.limb(drawn, tf.zeros_like(elbow), elbow, *look)

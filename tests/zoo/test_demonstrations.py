@@ -38,6 +38,15 @@ def loaded(request):
     return Loaded("small-imitation", policy, kind, config, {}, None, policy.item_shape, None)
 
 
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+def test_other_formats_have_the_inner_step_too(loaded, form, tmp_path):
+    if form == "onnx" and loaded.config.adapt_eyes:
+        with pytest.raises(ZooError, match="has no operators for .*BiasAddGrad"):
+            exporting.export(loaded, form, tmp_path / "model")
+    else:
+        exporting.export(loaded, form, tmp_path / "model")
+
+
 def test_a_policy_is_exported_with_its_inner_step(loaded, tmp_path):
     said = exporting.export(loaded, "savedmodel", tmp_path / "model")
     assert "4 tasks (random, the scripted expert)" in said

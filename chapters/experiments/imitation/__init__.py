@@ -6,6 +6,7 @@ learns without any reward.
 
 from chapters.experiments.imitation import pictures
 from chapters.experiments.imitation.tasks import (
+    KNOWN,
     TEST,
     TRAINING,
     VALIDATION,
@@ -15,8 +16,6 @@ from chapters.experiments.imitation.tasks import (
     samplers,
 )
 from chapters.experiments.imitation.testing import (
-    OTHER,
-    SUCCESS,
     about,
     answers,
     evaluate,
@@ -26,8 +25,7 @@ from chapters.experiments.imitation.testing import (
 from chapters.experiments.imitation.training import loop
 
 __all__ = [
-    "OTHER",
-    "SUCCESS",
+    "KNOWN",
     "TEST",
     "TRAINING",
     "VALIDATION",

@@ -58,7 +58,7 @@ def film(policy, config) -> list[np.ndarray]:
     """
     demonstrations = sampler(config, TEST, TASKS)
     task, shown = demonstrations.shown(0)
-    states = outcome(policy, demonstrations, 1).states[1:]
+    states = outcome(policy, demonstrations, 1).states[:-1]  # as demonstrations are: before a step
     frames = []
     for time, state in enumerate(states):
         above = _drawn(demonstrations.shown_by, task, _at(shown, time))

@@ -15,9 +15,10 @@ class Part(NamedTuple):
     seed: int  # added to that of the run
 
 
-TRAINING, VALIDATION, TEST = Part((0.0, 0.6), 0), Part((0.6, 0.8), 1_000_000), Part(
-    (0.8, 1.0), 2_000_000
-)  # fmt: skip
+TRAINING, VALIDATION = Part((0.0, 0.6), 0), Part((0.6, 0.8), 1_000_000)
+# As wide as each other, so that the colours of a pair are as unlike; those of a test are at least
+# six degrees of the colour wheel from any of training.
+TEST, KNOWN = Part((0.85, 0.95), 2_000_000), Part((0.25, 0.35), 3_000_000)
 
 
 def make_worlds(config: ImitationOptions, part: Part) -> tuple[Reacher, Reacher]:
@@ -46,14 +47,18 @@ def samplers(config: ImitationOptions) -> tuple[Demonstrations, Demonstrations]:
 
 def describe(config: ImitationOptions) -> str:
     """What is trained on what, before it starts."""
-    sight = f"pictures of {config.side} pixels" if config.sight == "pictures" else "numbers"
     who = {
         "robot": "by the robot itself, with its actions",
         "other": "by another arm, seen from outside: no joints, no actions",
     }[config.shown_by]
-    among = f"{config.among} tasks" if config.among else "new tasks every time"
+    among = f"of {config.among} that there are" if config.among else "new ones every time"
     return (
-        f"World: an arm and two coloured targets, seen as {sight}; {config.shot} demonstration(s) "
-        f"of {config.horizon} steps, shown {who}.\nTraining: {config.steps} steps of "
-        f"{config.tasks} tasks, {among}; colours of the test are never seen in it."
+        f"World: an arm and two coloured targets, seen as {sight(config)}; {config.shot} "
+        f"demonstration(s) of {config.horizon} steps, shown {who}.\nTraining: {config.steps} steps "
+        f"of {config.tasks} task(s), {among}; colours of the test are never seen in it."
     )
+
+
+def sight(config: ImitationOptions) -> str:
+    """What a policy sees, in words."""
+    return f"pictures of {config.side} pixels" if config.sight == "pictures" else "numbers"

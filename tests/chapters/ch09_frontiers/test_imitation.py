@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch09_frontiers import conditioned, imitation, visuomotor
+from chapters.ch09_frontiers import conditioned, imitation, maml, visuomotor
 from chapters.ch09_frontiers.losses import squared_error
 from chapters.engine.errors import RunError
 from datasets.worlds import Reacher, drawing
 from datasets.worlds.reacher import NEAR
 
 TASKS, SHOT, TIME, SEEN, OUT = 3, 2, 4, 6, 2
+NAMES = ("mil", "cloned", "conditioned", "lstm")
 pytestmark = pytest.mark.usefixtures("float64")  # central differences need the digits
 
 
@@ -124,16 +125,25 @@ def test_the_meta_gradient_against_central_differences(judge):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-8), variable.path
 
 
-def test_two_heads_learn_the_inner_loss_and_none_is_maml():
-    """With the head itself as judge and no z the step is that of MAML on hidden layers."""
-    policy, (inputs, _) = imitator("none", clip=0.0), batch()
-    x, y = inputs["support_x"], inputs["support_y"]
-    weights = policy.start(TASKS)
-    expected = squared_error(y, policy.predict_with(weights, x))
-    np.testing.assert_allclose(policy.inner_loss(weights, x, y), expected)
-    with tf.GradientTape() as tape:
-        value = tf.reduce_mean(imitator("head")(inputs))
-    assert value.shape == () and tape is not None
+def test_without_a_second_head_the_step_is_that_of_maml():
+    """z is a bias: with it among the weights of a network that MAML adapts the steps are equal."""
+    policy, (inputs, _) = imitator("none", clip=0.0, inner_rate=0.3), batch()
+    w1, b1, w2, b2 = (w.numpy() for w in policy.control.trainable_variables)
+    z = policy.z.numpy()
+    network = keras.Sequential(
+        [keras.layers.Input((SEEN,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(7, "relu"),
+         *policy.head.layers]
+    )  # fmt: skip
+    hidden = network.layers[:2]
+    hidden[0].set_weights([w1[:SEEN], b1 + z @ w1[SEEN:]])
+    hidden[1].set_weights([w2, b2])
+    learner = maml.MAML(network, squared_error, 0.3)
+    expected = learner.adapt(inputs["support_x"], inputs["support_y"])
+    found = policy.adapt(inputs["support_x"], inputs["support_y"])
+    np.testing.assert_allclose(found[1][:, :SEEN], expected[0], atol=1e-9)
+    np.testing.assert_allclose(found[2] - b1, expected[1] - (b1 + z @ w1[SEEN:]), atol=1e-9)
+    for ours, theirs in zip(found[3:], expected[2:4], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
 
 
 def test_without_a_rate_it_is_one_policy_for_all_tasks():
@@ -211,7 +221,7 @@ def test_a_conditioned_policy_by_hand():
             np.testing.assert_allclose(action[task, step], h @ w3 + b3, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", list(policies()))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_policy_learns_from_a_step_and_is_restored_from_its_config(name):
     policy, tasks = policies()[name], batch()
     optimizer = keras.optimizers.Adam(0.01)
@@ -225,15 +235,43 @@ def test_every_policy_learns_from_a_step_and_is_restored_from_its_config(name):
     np.testing.assert_array_equal(copy(tasks[0]), policy(tasks[0]))
 
 
-@pytest.mark.parametrize("name", list(policies()))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_demonstration_of_another_length_is_refused(name):
-    if name == "cloned":
-        pytest.skip("it sees none")
     inputs, _ = batch()
     short = {**inputs, "support_x": inputs["support_x"][:, :5],
              "support_y": inputs["support_y"][:, :5]}  # fmt: skip
-    with pytest.raises(RunError, match="support_x has 5 steps; a demonstration has 4"):
+    with pytest.raises(RunError, match="^support_x has 5 steps; a demonstration has 4, and there"):
         policies()[name](short)
+
+
+@pytest.mark.parametrize("judge", ["head", "temporal"])
+def test_a_file_gives_no_answer_to_a_demonstration_of_another_length(judge):
+    policy, (inputs, _) = imitator(judge), batch()
+    task = {name: x[0] for name, x in inputs.items()}
+    answer = tf.function(policy.serving())
+    np.testing.assert_allclose(answer(**task)["query_y"], policy(inputs)[0], atol=1e-6)
+    short = {**task, "support_x": task["support_x"][:5], "support_y": task["support_y"][:5]}
+    free = {name: tf.TensorSpec([None, *x.shape[1:]], x.dtype, name) for name, x in task.items()}
+    if judge == "head":
+        served = tf.function(policy.serving(), input_signature=list(free.values()))
+        assert np.isnan(served(**short)["query_y"]).all()
+    strict = tf.function(policy.serving(strict=True), input_signature=list(free.values()))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        strict(**short)
+
+
+def test_a_policy_with_eyes_is_restored_from_its_config():
+    keras.utils.set_random_seed(1)
+    eyes = visuomotor.make_eyes(16, 6 + 768, 3, "keypoints")
+    control, head = visuomotor.make_control(6 + 2 * 3 + 2, [5]), visuomotor.make_head(5, OUT)
+    judge = imitation.TemporalLoss(5, filters=2, width=3)
+    policy = imitation.MetaImitation(eyes, control, head, 2, judge, bias=2, learn_rates=True)
+    copy = imitation.MetaImitation.from_config(policy.get_config())
+    for ours, theirs in zip(copy.variables, policy.variables, strict=True):
+        ours.assign(theirs)
+    x = tf.random.stateless_uniform([1, 2, 774], [1, 2], dtype="float64")
+    inputs = {"support_x": x, "support_y": x[..., :2], "query_x": x}
+    np.testing.assert_array_equal(copy(inputs), policy(inputs))
 
 
 def test_keypoints_are_mean_places():
@@ -265,9 +303,7 @@ def test_places_of_colours_are_the_numbers_of_the_reacher():
     task = numbers.tasks(4, tf.constant([1, 2]))
     state = numbers.start(task, 1, tf.constant([3, 4]))
     picture = drawing.ground([4, 1], 92)
-    for target in range(2):
-        place, colour = state.place[:, :, target], task[:, None, target]
-        picture = drawing.disc(picture, place, NEAR, colour)
+    picture = drawing.discs(picture, state.place, NEAR, task[:, None])
     ink = tf.reshape(picture - drawing.GROUND, [4, 92, 92, 3])
     # A target adds its colour less the ground's.
     expected = tf.einsum("akc,akx->acx", task - drawing.GROUND, state.place[:, 0])
@@ -275,12 +311,12 @@ def test_places_of_colours_are_the_numbers_of_the_reacher():
     np.testing.assert_allclose(found, tf.reshape(expected, [4, 6]), atol=0.02)
 
 
-@pytest.mark.parametrize("reading", ["places", "keypoints"])
+@pytest.mark.parametrize("reading", ["places", "keypoints", "strided"])
 @pytest.mark.parametrize("adapt_eyes", [False, True])
 def test_eyes_are_adapted_where_it_is_asked_for(adapt_eyes, reading):
     keras.utils.set_random_seed(1)
     eyes = visuomotor.make_eyes(8, 6 + 192, 3, reading)
-    control = visuomotor.make_control(6 + 2 * 3 + 2, [5])
+    control = visuomotor.make_control(eyes.output_shape[-1] + 2, [5])
     head = visuomotor.make_head(5, OUT)
     policy = imitation.MetaImitation(eyes, control, head, 2, bias=2, adapt_eyes=adapt_eyes)
     rng = np.random.default_rng(0)

@@ -83,6 +83,11 @@ def read(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def read_csv(path):
+    """Rows of a log without the seconds they took."""
+    return [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
+
+
 def headline(metrics):
     (row,) = (row for row in metrics["results"]
               if row["headline"] and row["method"] == metrics["method"])  # fmt: skip
@@ -254,6 +259,9 @@ def test_an_imitation_that_is_resumed_ends_with_the_same_bits(tmp_path):  # comp
         kept.unlink()
     train_imitation.main([*options, "--run", str(part), "--resume"])
     assert read(part)["results"] == read(whole)["results"]
+    for kind in ("mil", "lstm"):
+        one, two = (read_csv(folder / f"seed-0-{kind}" / "log.csv") for folder in (whole, part))
+        assert one == two and len(one) == 5
     with h5py.File(whole / "model.weights.h5") as one, h5py.File(part / "model.weights.h5") as two:
         names = []
         one.visititems(lambda name, x: names.append(name) if hasattr(x, "shape") else None)
@@ -272,6 +280,8 @@ def test_an_imitation_that_is_resumed_ends_with_the_same_bits(tmp_path):  # comp
         (train_concepts.main, ["--arms", "alone,together"], "--arms has 'together'"),
         (train_concepts.main, ["--head", "maml", "--way", "5"], "test 5-way"),
         (train_imitation.main, ["--side", "32"], "--side is for --sight pictures"),
+        (train_imitation.main, ["--shown-by", "other"], "--shown-by is for --sight pictures"),
+        (train_imitation.main, ["--preset", "watched", "--sight", "numbers"], "numbers"),
         (train_imitation.main, ["--beside", "lstm,gru"], "--beside has 'gru'"),
         (train_imitation.main, ["--beside", "mil"], "the policies are conditioned, lstm, cloned"),
         (train_imitation.main, ["--horizon", "0"], "--horizon is 0; it must be at least 2"),

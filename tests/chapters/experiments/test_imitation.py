@@ -63,13 +63,30 @@ def test_an_arm_that_stays_where_it_is_touches_hardly_anything():
 
 def test_colours_of_training_validation_and_test_do_not_meet():
     parts = imitation.TRAINING, imitation.VALIDATION, imitation.TEST
-    bounds = sorted(part.hues for part in parts)
-    assert all(a[1] <= b[0] for a, b in zip(bounds, bounds[1:], strict=False))
-    assert len({part.seed for part in parts}) == 3
-    drawn = [imitation.sampler(CONFIG, part, 50).task(0).numpy().reshape(-1, 3) for part in parts]
-    for one, two in ((0, 1), (0, 2), (1, 2)):
-        apart = np.abs(drawn[one][:, None] - drawn[two][None]).max(axis=-1)
-        assert apart.min() > 0
+    assert len({part.seed for part in (*parts, imitation.KNOWN)}) == 4
+    turns = 2 * np.pi * np.arange(3) / 3
+    hues = []
+    for part in parts:
+        wave = imitation.sampler(CONFIG, part, 400).task(0).numpy().reshape(-1, 3) - 0.5
+        hues.append(np.arctan2(wave @ np.sin(turns), wave @ np.cos(turns)) / (2 * np.pi))
+    training, validation, test = hues
+
+    def gap(one, other):
+        """Degrees of the colour wheel between the nearest two."""
+        apart = np.abs(one[:, None] - other[None]) % 1
+        return 360 * np.minimum(apart, 1 - apart).min()
+
+    assert gap(training, test) > 5.9 and gap(validation, test) > 5.9
+    assert gap(training, validation) > 0
+
+
+def test_pairs_of_a_test_are_as_unlike_as_those_it_is_compared_with():
+    spread = []
+    for part in (imitation.TEST, imitation.KNOWN):
+        colours = imitation.sampler(CONFIG, part, 400).task(0).numpy()
+        spread.append(np.linalg.norm(colours[:, 0] - colours[:, 1], axis=-1))
+    assert abs(spread[0].mean() - spread[1].mean()) < 0.02
+    assert min(spread[0].min(), spread[1].min()) > 0.9
 
 
 def test_the_trajectories_of_a_test_have_beginnings_of_their_own():

@@ -27,6 +27,10 @@ def test_a_world_that_draws_itself_is_seen_and_another_says_so():
     environment.step(np.ones(2, np.float32))
     assert (environment.render() != before).any()
     assert gym.Environment("reacher").render() is None
+    with pytest.raises(gymnasium.error.ResetNeeded, match="call reset first"):
+        gym.Environment("reacher", render_mode="rgb_array").render()
+    with pytest.raises(DataError, match="the only one is 'rgb_array'"):
+        gym.Environment("reacher", render_mode="human")
     with pytest.raises(DataError, match="navigation draws no pictures"):
         gym.Environment("navigation", render_mode="rgb_array")
 

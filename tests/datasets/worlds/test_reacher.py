@@ -40,18 +40,17 @@ def test_targets_are_in_reach_apart_and_of_unlike_colours():
     assert radius.min() > 0.39 and radius.max() < 0.91
     assert np.linalg.norm(place[:, :, 0] - place[:, :, 1], axis=-1).min() > 2 * NEAR
     assert colour.min() >= 0 and colour.max() <= 1
-    part = Reacher(hues=(0.0, 0.6)).tasks(500, SEED).numpy()
-    assert np.linalg.norm(part[:, 0] - part[:, 1], axis=-1).min() > 0.4
+    assert np.linalg.norm(colour[:, 0] - colour[:, 1], axis=-1).min() > 0.5
 
 
-@pytest.mark.parametrize("side", [0, 24])
+@pytest.mark.parametrize("side", [0, 8, 24])
 def test_what_is_seen_tells_nothing_of_which_target_counts(side):
     world = Reacher(side=side)
     colours = world.tasks(20, SEED)
     state = world.start(colours, 1, SEED)
     swapped = state._replace(place=state.place[:, :, ::-1])
     seen, again = world.observe(colours, state), world.observe(colours[:, ::-1], swapped)
-    np.testing.assert_allclose(again, seen, atol=1e-5)
+    np.testing.assert_allclose(again, seen, atol=1e-6)
     mixed = world.observe(colours, swapped)  # the colours change places
     assert np.abs(mixed - seen).max(axis=-1).min() > 0.01
 
