@@ -35,6 +35,8 @@ METHODS = {
     "RNNprop": "darkviolet",
     "meta-LSTM": "royalblue",
     "TAML": "orchid",
+    "meta-imitation": "mediumpurple",
+    "LSTM policy": "peru",
     "prototypical network": "sienna",
 }
 BASELINES = {
@@ -46,6 +48,8 @@ BASELINES = {
     "Thompson sampling": ("0.3", "-"),
     "pulls at random": ("0.6", ":"),
     "prediction 0": ("0.55", ":"),
+    "told how it ends": ("0.35", "-"),
+    "without a demonstration": ("0.55", "-"),
     "before training": ("0.35", "--"),
     "raw pixels": ("0.55", "-."),
     "logistic regression": ("0.35", "--"),
