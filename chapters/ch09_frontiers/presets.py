@@ -453,6 +453,7 @@ PICTURES = {
     "learning_rate": 3e-3,
     "steps": 12000,
     "steps_per_epoch": 2000,
+    "test_tasks": 600,  # of one seed
 }
 WATCHED = {"shown_by": "other", "inner": "learned"}
 IMITATION = {
