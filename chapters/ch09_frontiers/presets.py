@@ -461,7 +461,7 @@ IMITATION = {
     # The book: behaviour cloning in both loops, one head, one rate.
     "book": {"two_heads": False, "learn_rates": False, "clip": 0.0, "steps": 20000},
     "numbers": {"steps": 20000, "seeds": 3},
-    "short": {"steps": 6000, "seeds": 5},
+    "short": {"steps": 6000, "seeds": 3},
     "few_tasks": {"steps": 20000, "seeds": 3, "among": 100},
     # A step of a policy that is told takes a sixth of the time.
     "same_time": {"steps": 20000, "seeds": 3, "longer": 6.0, "beside": "conditioned"},
