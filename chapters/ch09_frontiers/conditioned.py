@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.ch09_frontiers.visuomotor import Imitator, over_items
+from chapters.ch09_frontiers.visuomotor import Imitator
+from chapters.engine.per_task import over_items
 
 
 @keras.saving.register_keras_serializable(__package__)

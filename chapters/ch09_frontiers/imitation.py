@@ -10,9 +10,9 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.ch09_frontiers.losses import squared_error
-from chapters.ch09_frontiers.visuomotor import Imitator, over_items
+from chapters.ch09_frontiers.visuomotor import Imitator
 from chapters.engine.functional import add_scaled
-from chapters.engine.per_task import call_per_task, repeat_for_tasks
+from chapters.engine.per_task import call_per_task, over_items, repeat_for_tasks
 from chapters.engine.update import apply_gradients
 
 
@@ -86,8 +86,8 @@ class MetaImitation(Imitator):
     def hidden(self, weights, observation):
         """What policies with these weights make of observations: [task, item, unit]."""
         z, *others = weights
-        layers_of_control = len(self.control.trainable_variables)
-        control, eyes = others[:layers_of_control], others[layers_of_control:]
+        count = len(self.control.trainable_variables)
+        control, eyes = others[:count], others[count:]
         if self.adapt_eyes:
             seen = call_per_task(self.eyes, eyes, observation)
         else:

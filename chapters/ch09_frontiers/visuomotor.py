@@ -14,6 +14,7 @@ from keras import layers
 
 from chapters.engine.errors import RunError
 from chapters.engine.learner import FewShotLearner
+from chapters.engine.per_task import over_items
 from datasets.worlds import drawing
 from datasets.worlds.reacher import ARM, NEAR
 
@@ -212,11 +213,3 @@ def make_head(units: int, actions: int) -> keras.Sequential:
     small = keras.initializers.VarianceScaling(0.1)
     layer = layers.Dense(actions, kernel_initializer=small)
     return keras.Sequential([layers.Input((units,)), layer])
-
-
-def over_items(function, x):
-    """A function of items [task * item, ...] on x [task, item, ...]."""
-    shape = tf.shape(x)
-    y = function(tf.reshape(x, [shape[0] * shape[1], *x.shape[2:]]))
-    y = tf.reshape(y, [shape[0], shape[1], *y.shape[1:]])
-    return tf.ensure_shape(y, [*x.shape[:2], *y.shape[2:]])

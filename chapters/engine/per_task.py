@@ -115,7 +115,7 @@ def _call_layer(layer, own, x, counted):
         return layer.activation(_with_bias(_convolve(layer, own[0], x), own[1:]))
     if isinstance(layer, layers.BatchNormalization):
         return _normalise(layer, own, x, counted)
-    return _over_items(layer, x)
+    return over_items(layer, x)
 
 
 def _with_bias(y, bias):
@@ -127,7 +127,7 @@ def _spread(vector, x):
     return tf.reshape(vector, [-1] + [1] * (len(x.shape) - 2) + [vector.shape[-1]])
 
 
-def _over_items(function, x):
+def over_items(function, x):
     """A function of items [task * item, ...] on x [task, item, ...]."""
     tasks, items = tf.shape(x)[0], tf.shape(x)[1]
     y = function(tf.reshape(x, tf.concat([[tasks * items], tf.shape(x)[2:]], 0)))
@@ -146,8 +146,8 @@ def _convolve(layer, kernel, x):
     padding = layer.padding.upper()
     if x.shape[0] == 1:
         native = tf.nn.conv2d
-        return _over_items(lambda flat: native(flat, kernel[0], layer.strides, padding), x)
-    windows = _over_items(
+        return over_items(lambda flat: native(flat, kernel[0], layer.strides, padding), x)
+    windows = over_items(
         lambda flat: image_windows(flat, layer.kernel_size, layer.strides, padding), x
     )  # [task, item, height, width, window]
     shape = tf.shape(windows)

@@ -53,7 +53,7 @@ class Demonstrations:
 
     def __call__(self, index):
         """Batch number ``index`` (int or scalar tensor) as ``(inputs, query_y)``."""
-        which, first, second = tf.unstack(tf.random.split(self._seed(index), 3))
+        which, first, second = self._seeds(index)
         task = self._task(which)
         states, support_y = self._acted(self.shown_by, task, self.shot, first)
         support_x = self.shown_by.observe(task, states)
@@ -67,16 +67,18 @@ class Demonstrations:
 
     def task(self, index):
         """What makes the tasks of batch number ``index``: [task, ...]."""
-        return self._task(tf.random.split(self._seed(index), 3)[0])
+        return self._task(self._seeds(index)[0])
 
     def shown(self, index):
         """The tasks, and the states of those who show them: [task, shot * time, ...]."""
-        which, first, _ = tf.unstack(tf.random.split(self._seed(index), 3))
+        which, first, _ = self._seeds(index)
         task = self._task(which)
         return task, self._acted(self.shown_by, task, self.shot, first)[0]
 
-    def _seed(self, index):
-        return tf.random.fold_in(tf.constant([self.seed, 8]), tf.cast(index, tf.int32))
+    def _seeds(self, index):
+        """Of the tasks, of the demonstrations to learn from, and of those to be judged by."""
+        seed = tf.random.fold_in(tf.constant([self.seed, 8]), tf.cast(index, tf.int32))
+        return tf.unstack(tf.random.split(seed, 3))
 
     def _task(self, seed):
         if not self.among:

@@ -13,7 +13,7 @@ from chapters.experiments.options import ImitationOptions
 from datasets.worlds.reacher import NEAR, Scene
 
 SUCCESS = share("success", "touches what was shown")
-OTHER = share("other", "touches the other target")._replace(better="smaller")
+WRONG_TARGET = share("other", "touches the other target")._replace(better="smaller")
 SUCCESS_KNOWN = share("success_known", "touches what was shown, colours as in training")
 AT_ONCE = 50  # tasks of a graph call
 
@@ -21,7 +21,6 @@ AT_ONCE = 50  # tasks of a graph call
 class Outcome(NamedTuple):
     """Where trajectories ended."""
 
-    task: tf.Tensor  # colours [task, target, 3]
     states: list[Scene]  # step by step, the last one included: [task, trajectory, ...]
     distance: tf.Tensor  # of the fingertip from each target in the end [task, trajectory, target]
 
@@ -46,7 +45,7 @@ def outcome(policy, demonstrations, trajectories: int, index=0) -> Outcome:
         state, _, _ = world.step(task, states[-1], action, following)  # what it pays is not used
         states.append(state)
     tip = world.fingertip(states[-1].angles)[:, :, None]  # [task, trajectory, 1, 2]
-    return Outcome(task, states, tf.norm(tip - states[-1].place, axis=-1))
+    return Outcome(states, tf.norm(tip - states[-1].place, axis=-1))
 
 
 def touched(policy, config: ImitationOptions, part: Part, tasks: int) -> np.ndarray:
@@ -65,7 +64,7 @@ def touched(policy, config: ImitationOptions, part: Part, tasks: int) -> np.ndar
 
 def questions() -> list[tuple[Measure, dict]]:
     """What is asked of every task of a test, and further fields of a ``Result``."""
-    return [(SUCCESS, {"headline": True}), (OTHER, {}), (SUCCESS_KNOWN, {})]
+    return [(SUCCESS, {"headline": True}), (WRONG_TARGET, {}), (SUCCESS_KNOWN, {})]
 
 
 def answers(policy, config: ImitationOptions) -> list[np.ndarray]:
