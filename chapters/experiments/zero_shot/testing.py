@@ -17,11 +17,14 @@ from datasets.tasks.descriptions import DescribedSampler
 from datasets.tasks.episodes import to_float
 
 AT_ONCE = 250  # pictures
+MINUS = " minus "  # in the name of a difference
 Scores = dict[str, dict[int, Score]]  # name -> way -> accuracy
 
 
 def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) -> Scores:
     """Accuracy on classes never seen: name -> way -> Score; the largest way is all of them.
+
+    The last name is what the method is above regression, task by task or class by class.
 
     Args:
         name: of the method.
@@ -31,13 +34,24 @@ def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) ->
         config: options of the run.
     """
     unseen = len(drawn.data.classes("test"))
-    scores = {baselines.CHANCE: _chance([*ways(drawn.data, config), unseen], config.seed)}
     tests = unseen_tasks(drawn.data, drawn.described, config)
+    found = {}  # name -> way -> accuracy [task], of the largest way [class]
     for contender, predict in _contenders(name, learner, features, drawn).items():
-        scores[contender] = {
-            way: Evaluator(predict, tasks, config.test_episodes)() for way, tasks in tests.items()
+        found[contender] = {
+            way: Evaluator(predict, tasks, config.test_episodes).values()
+            for way, tasks in tests.items()
         }
-        scores[contender][unseen] = among_all(predict, drawn.data, drawn.described, config.seed)
+        found[contender][unseen] = among_all(predict, drawn.data, drawn.described)
+    ridge = found[baselines.RIDGE]
+    found[f"{name}{MINUS}ridge regression"] = {
+        way: values - ridge[way] for way, values in found[name].items()
+    }
+    scores = {baselines.CHANCE: _chance([*ways(drawn.data, config), unseen], config.seed)}
+    for contender, by_way in found.items():
+        scores[contender] = {
+            way: _score(values, None if way == unseen else len(values), config.seed)
+            for way, values in by_way.items()
+        }
     return scores
 
 
@@ -53,6 +67,12 @@ def _contenders(name: str, learner, features, drawn: Split) -> dict:
 
 def _chance(ways: list[int], seed: int) -> dict[int, Score]:
     return {way: Score(1 / way, 0.0, 0, seed, "stored") for way in ways}
+
+
+def _score(values: np.ndarray, episodes: int | None, seed: int) -> Score:
+    return Score(
+        float(np.mean(values, dtype=np.float64)), interval95(values), episodes, seed, "stored"
+    )
 
 
 def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
@@ -71,7 +91,7 @@ def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
     unseen = len(drawn.data.classes("test"))
     way = given.way or unseen
     if way == unseen:
-        score = among_all(predict, drawn.data, drawn.described, given.seed)
+        score = _score(among_all(predict, drawn.data, drawn.described), None, given.seed)
         return rows("", [{"": {way: score}}], drawn.data, config)
     query = given.query or config.test_query
     sampler = DescribedSampler(drawn.data, "test", drawn.described, way, query, 5, given.seed)
@@ -81,23 +101,21 @@ def evaluate(learner, config: ZeroShotOptions, given: Conditions) -> list[dict]:
     return rows("", [{"": {way: score, unseen: score}}], drawn.data, asked)[:1]
 
 
-def among_all(predict, data: Dataset, described: np.ndarray, seed: int) -> Score:
-    """Accuracy of every picture of the unseen classes among all of them.
+def among_all(predict, data: Dataset, described: np.ndarray) -> np.ndarray:
+    """Share of the pictures of each unseen class that are told among all unseen ones: [class].
 
-    The mean is over classes, and so is the interval: other pictures of these classes would move it
-    less than other classes.
+    Classes are what a mean and its interval are over: other pictures of these classes would move
+    it less than other classes.
 
     Args:
         predict: function of the inputs of tasks.
         data: classes, the unseen ones in its split ``test``.
         described: [class, word].
-        seed: of the run.
     """
     hits = answers(predict, data, described) == np.repeat(
         np.arange(len(data.classes("test"))), _sizes(data)
     )
-    of_class = [part.mean() for part in np.split(hits, np.cumsum(_sizes(data))[:-1])]
-    return Score(float(np.mean(of_class)), interval95(of_class), None, seed, "stored")
+    return np.array([part.mean() for part in np.split(hits, np.cumsum(_sizes(data))[:-1])])
 
 
 def answers(predict, data: Dataset, described: np.ndarray) -> np.ndarray:
@@ -148,6 +166,7 @@ def rows(name: str, scores: list[Scores], data: Dataset, config: ZeroShotOptions
             way=way,
             query=None if way == max(by_way) else config.test_query,
             headline=method == name and way == min(by_way),
+            rival=MINUS not in method,
             runs=len(scores) if len(scores) > 1 else None,
             **_over_draws([one[method][way] for one in scores])._asdict(),
         ).row()

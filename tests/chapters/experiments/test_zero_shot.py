@@ -114,7 +114,7 @@ def test_ridge_finds_a_linear_map_of_descriptions():
     predict = baselines.nearest(
         flat(), baselines.ridge(baselines.class_means(flat(), drawn), drawn)
     )
-    assert testing.among_all(predict, drawn.data, drawn.described, 0).mean == 1.0
+    assert (testing.among_all(predict, drawn.data, drawn.described) == 1.0).all()
 
 
 def test_the_mean_of_seen_classes_is_weighted_by_shared_words():
@@ -147,16 +147,28 @@ def test_nearest_is_the_squared_distance_up_to_what_all_classes_share():
     assert drawn.number == 0
 
 
+def always_the_first(inputs, training=False):
+    """Every picture of one class is right and of the other wrong."""
+    return tf.one_hot(tf.zeros([1, inputs["query_x"].shape[1]], tf.int32), 2)
+
+
 def test_the_interval_of_all_classes_is_over_classes():
-    """Every picture of one class is right and of the other wrong: 0.5 +- 1.96 s / sqrt(2)."""
+    """0.5 +- 1.96 s / sqrt(2)."""
     drawn = bright()
-
-    def first_class(inputs):
-        return tf.one_hot(tf.zeros([1, inputs["query_x"].shape[1]], tf.int32), 2)
-
-    score = testing.among_all(first_class, drawn.data, drawn.described, 0)
+    assert testing.among_all(always_the_first, drawn.data, drawn.described).tolist() == [1.0, 0.0]
+    score = zero_shot.test("first", always_the_first, flat(), drawn, DIGITS)["first"][2]
     assert score.mean == 0.5
     np.testing.assert_allclose(score.interval, 1.96 * np.sqrt(0.5) / np.sqrt(2))
+
+
+def test_the_difference_from_regression_is_taken_class_by_class():
+    """Regression is right on both classes here: 0 and -1, so -0.5 +- 1.96 s / sqrt(2)."""
+    scores = zero_shot.test("first", always_the_first, flat(), bright(), DIGITS)
+    apart = scores["first minus ridge regression"][2]
+    assert scores[baselines.RIDGE][2].mean == 1.0 and apart.mean == -0.5
+    np.testing.assert_allclose(apart.interval, 1.96 * np.sqrt(0.5) / np.sqrt(2))
+    rows = zero_shot.rows("first", [scores], bright().data, DIGITS)
+    assert {row["method"] for row in rows if not row["rival"]} == {"first minus ridge regression"}
 
 
 def test_rows_of_several_draws_are_means_with_an_interval_over_the_draws():
