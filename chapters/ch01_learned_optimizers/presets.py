@@ -152,6 +152,7 @@ class MetaLSTMConfig(AdaptationOptions):
         AdaptationOptions, "batch_norm", "support", "statistics of the support set"
     )
     clip: float = option(0.25, "largest norm of the gradient; 0 does not clip", minimum=0.0)
+    learning_rate: float = changed(AdaptationOptions, "learning_rate", 5e-3)
     schedule: str = changed(AdaptationOptions, "schedule", "cosine")
     columns: str = changed(AdaptationOptions, "columns", "5w1s,5w5s")
     pretraining: int = option(
@@ -184,8 +185,14 @@ META_LSTM = {
         "test_episodes": 100,
     },
     # Steps as in the paper, on another set: 12 of one picture per class, 8 of five.
-    "omniglot_1shot": {"steps": 8000},
-    "omniglot_5shot": {"shot": 5, "inner_steps": 8, "test_steps": 8, "steps": 4000},
+    "omniglot_1shot": {"steps": 16000, "pretraining": 40000},
+    "omniglot_5shot": {
+        "shot": 5,
+        "inner_steps": 8,
+        "test_steps": 8,
+        "steps": 12000,
+        "pretraining": 40000,
+    },
 }
 
 SCRIPTS = {
