@@ -35,17 +35,18 @@ def torch_rule(rule):
     return torch.nn.ModuleList([*cells, head])
 
 
-def torch_unroll(rule, data: dict, steps: int, learning_rate: float):
-    """A training step: ``steps`` steps on fixed quadratics, backwards, and an update of the rule.
+def torch_unroll(rule, data: dict, steps: int, unroll: int, learning_rate: float):
+    """A training run of ``steps`` steps on fixed quadratics, and an update after every ``unroll``.
 
     Args:
         rule: LSTMRule whose weights are the first ones.
         data: a batch of ``problems.Quadratics`` as arrays.
-        steps: of the unrolling.
+        steps: of the run, a multiple of ``unroll``.
+        unroll: steps of an unrolling.
         learning_rate: of Adam.
 
     Returns:
-        A function that returns the meta-loss, the sum over the steps.
+        A function that returns the mean meta-loss; that of an unrolling is the sum over its steps.
     """
     import torch
 
@@ -59,11 +60,12 @@ def torch_unroll(rule, data: dict, steps: int, learning_rate: float):
     def loss_of(theta):
         return (((w @ theta[..., None])[..., 0] - y) ** 2).sum(dim=-1)  # [problem]
 
-    def call():
-        theta = start.clone().requires_grad_()
-        states = [2 * (torch.zeros(rows, rule.units),) for _ in cells]
+    def unrolling(theta, states):
+        """Loss, theta and states after some steps, and an update; nothing reaches further back."""
+        theta = theta.detach().requires_grad_()
+        states = [tuple(part.detach() for part in state) for state in states]
         total, loss = 0.0, loss_of(theta)
-        for _ in range(steps):
+        for _ in range(unroll):
             (gradient,) = torch.autograd.grad(loss.sum(), theta, retain_graph=True)
             x = gradient.detach().reshape(rows, 1)
             for number, cell in enumerate(cells):
@@ -75,15 +77,23 @@ def torch_unroll(rule, data: dict, steps: int, learning_rate: float):
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
-        return total.item()
+        return total.item(), theta, states
+
+    def call():
+        theta, states = start, [2 * (torch.zeros(rows, rule.units),) for _ in cells]
+        losses = []
+        for _ in range(steps // unroll):
+            loss, theta, states = unrolling(theta, states)
+            losses.append(loss)
+        return float(np.mean(losses))
 
     return call
 
 
-def torch_training_step(problems: int, steps: int, learning_rate: float):
-    """That step for a fresh rule, for a process of its own (``engine.apart``)."""
+def torch_training_run(problems: int, steps: int, unroll: int, learning_rate: float):
+    """That run with a fresh rule, for a process of its own (``engine.apart``)."""
     from chapters.ch01_learned_optimizers.benchmark import fresh
 
     rule, problem = fresh(problems)
     data = {name: x.numpy() for name, x in problem(0).items()}
-    return torch_unroll(rule, data, steps, learning_rate)
+    return torch_unroll(rule, data, steps, unroll, learning_rate)

@@ -64,14 +64,45 @@ def train_seed(seed: int, config: LearnedConfig, run: RunFolder):
     if config.units_spread:
         problem = Scaled(problem, config.units_spread)
     rule = build_learner(config)
-    stretches = config.run_steps // config.unroll
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps * stretches)
+    updates = config.steps * (config.run_steps // config.unroll)
+    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, updates)
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=config.clip or None)
     optimizer.build(rule.trainable_variables)
 
-    def train_step(batch, seed=None):
-        """A run on new problems, from its beginning; an update of the rule after each stretch."""
+    loop = Loop(
+        train_step(rule, problem, optimizer, config),
+        problem,
+        model=rule,
+        optimizer=optimizer,
+        run=run.sub(f"seed-{seed}") if config.seeds > 1 else run,
+        steps=config.steps,
+        steps_per_epoch=config.steps_per_epoch,
+        steps_per_call=config.steps_per_call,
+        validate=testing.validation(rule, config, seed),
+        monitor="val_final_loss",
+        xla=True,
+    )
+    loop()
+    return rule, loop, testing.run_tests(rule, config, seed)
 
+
+def train_step(rule, problem, optimizer, config: LearnedConfig):
+    """The outer step, ``step(batch)``: a run on new problems, from its beginning.
+
+    The rule is updated after each stretch of ``config.unroll`` steps.
+
+    Args:
+        rule: LearnedRule.
+        problem: has the loss.
+        optimizer: of ``rule.trainable_variables``.
+        config: options.
+
+    Returns:
+        Function of a batch of problems; it returns means over the stretches.
+    """
+    stretches = config.run_steps // config.unroll
+
+    def step(batch, seed=None):
         def stretch(number, run, total, cut):
             # Gradients reach back to the beginning of the stretch; what the run has come to by then
             # is where it starts from, a constant.
@@ -93,21 +124,7 @@ def train_seed(seed: int, config: LearnedConfig, run: RunFolder):
         )
         return {"loss": total / stretches, "cut": cut / stretches}
 
-    loop = Loop(
-        train_step,
-        problem,
-        model=rule,
-        optimizer=optimizer,
-        run=run.sub(f"seed-{seed}") if config.seeds > 1 else run,
-        steps=config.steps,
-        steps_per_epoch=config.steps_per_epoch,
-        steps_per_call=config.steps_per_call,
-        validate=testing.validation(rule, config, seed),
-        monitor="val_final_loss",
-        xla=True,
-    )
-    loop()
-    return rule, loop, testing.run_tests(rule, config, seed)
+    return step
 
 
 def check(config: LearnedConfig) -> None:

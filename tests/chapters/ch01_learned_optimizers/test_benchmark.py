@@ -12,14 +12,15 @@ from chapters.engine.errors import ConfigError
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr(benchmark, "STEPS", 3)
+    monkeypatch.setattr(benchmark, "STEPS", 6)
+    monkeypatch.setattr(benchmark, "UNROLL", 3)
     monkeypatch.setattr(benchmark, "CALLS", 1)
 
 
 def test_the_table_names_every_way(short, capsys):
     benchmark.table(2, repeats=1)
     printed = capsys.readouterr().out
-    assert "2 problem(s), 3 steps" in printed
+    assert "2 problem(s), 6 steps" in printed
     for name in (benchmark.OURS, "loop in a graph"):
         (row,) = re.findall(rf"^{name} +([\d.]+) +([\d.]+) +([\d.]+)$", printed, re.M)
         assert min(map(float, row)) > 0
@@ -27,19 +28,19 @@ def test_the_table_names_every_way(short, capsys):
 
 
 def test_both_graphs_learn_alike(short):
-    compiled, plain = (benchmark.training_step(3, xla) for xla in (True, False))
+    compiled, plain = (benchmark.training_run(3, xla) for xla in (True, False))
     ours = [compiled() for _ in range(4)]
     assert ours == pytest.approx([plain() for _ in range(4)], rel=1e-4)
     assert ours[3] < ours[0]
 
 
-def test_pytorch_s_training_steps_have_our_losses(short):
+def test_pytorch_s_training_runs_have_our_losses(short):
     pytest.importorskip("torch")
     rule, problem = benchmark.fresh(3)
     data = {name: np.asarray(x) for name, x in problem(0).items()}
-    theirs = peers.torch_unroll(rule, data, 3, benchmark.RATE)
-    step = benchmark.training_step(3, xla=False)
-    assert [theirs() for _ in range(4)] == pytest.approx([step() for _ in range(4)], rel=1e-4)
+    theirs = peers.torch_unroll(rule, data, 6, 3, benchmark.RATE)
+    run = benchmark.training_run(3, xla=False)
+    assert [theirs() for _ in range(4)] == pytest.approx([run() for _ in range(4)], rel=1e-4)
 
 
 def test_without_pytorch_its_row_says_so(short, monkeypatch, capsys):
