@@ -10,8 +10,8 @@ share their weights by being the same network. Encoders for pictures and sounds 
 import keras
 import tensorflow as tf
 
-from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.layers import embed_items, embed_tasks
+from chapters.engine.metric import MetricLearner
 
 FLOOR = 1e-7  # below it a squared distance counts as zero
 
@@ -90,7 +90,7 @@ class SiameseNetwork(keras.Model):
 
 
 @keras.saving.register_keras_serializable(__package__)
-class NearestNeighbour(FewShotLearner):
+class NearestNeighbour(MetricLearner):
     """One-shot classifier made of a siamese network: a query is what its nearest support item is.
 
     Call it like every few-shot learner of this project, with ``support_x`` [task, support, ...],
@@ -108,11 +108,6 @@ class NearestNeighbour(FewShotLearner):
         self.built = True  # no weights of its own
 
     @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.encoder)
-
-    @property
     def encoder(self):
         """Of the siamese network: [item, ...] -> [item, dim]."""
         return self.siamese.encoder
@@ -125,18 +120,17 @@ class NearestNeighbour(FewShotLearner):
         """Read the weights of a siamese network: this learner has no others."""
         self.siamese.load_weights(*arguments, **options)
 
-    def embed(self, x):
-        """Embeddings as the trained network sees them: [item, ...] -> [item, dim]."""
-        return self.siamese.embed(x)
+    def embed_task(self, inputs, training=False):
+        """Support set [task, support, dim] and queries [task, query, dim]; a pass for each."""
+        x = inputs["support_x"], inputs["query_x"]
+        return tuple(embed_tasks(self.encoder, items, training) for items in x)
 
-    def call(self, inputs, training=False):
+    def classify(self, support_z, support_y, query_z, training=False):
         """Logits [task, query, way]; way is the largest support label plus one."""
-        support_z = embed_tasks(self.siamese.encoder, inputs["support_x"], training)
-        query_z = embed_tasks(self.siamese.encoder, inputs["query_x"], training)
         energy = ENERGIES[self.siamese.energy]
         distance = energy(query_z[:, :, None], support_z[:, None])  # [task, query, support, 1]
         distance = tf.squeeze(distance, axis=-1)
-        return -self.sharpness * nearest_of_class(distance, inputs["support_y"])
+        return -self.sharpness * nearest_of_class(distance, support_y)
 
     def answer(self, prediction, support_y):
         """Distance to the nearest support item of each class, and probabilities: [query, way]."""

@@ -18,8 +18,8 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.ch03_prototypical.encoder import convolution_block
-from chapters.engine.layers import BatchNormalization, embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.layers import BatchNormalization
+from chapters.engine.metric import MetricLearner
 
 LEAST = 0.05  # of the trained numbers of "other": precisions stay positive, nothing divides by 0
 SQUARE_EPSILON = 1e-8  # added under the root, whose slope at 0 is infinite otherwise
@@ -173,7 +173,7 @@ DISTANCES = {"root": root_distance, "squared": squared_distance}
 
 
 @keras.saving.register_keras_serializable(__package__)
-class GaussianPrototypicalNetwork(FewShotLearner):
+class GaussianPrototypicalNetwork(MetricLearner):
     """Few-shot classifier whose items have a precision; adapting is a weighted mean.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] and ``query_x``
@@ -210,21 +210,7 @@ class GaussianPrototypicalNetwork(FewShotLearner):
         self.transform = InverseTransform(inverse_transform_type)
         self.built = True  # all weights are the encoder's and the transform's
 
-    @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.encoder)
-
-    def call(self, inputs, training=False):
-        """Logits of the queries; one encoder and one pass for support and query."""
-        support = tf.shape(inputs["support_x"])[1]
-        x = tf.concat(
-            [inputs["support_x"], inputs["query_x"]], axis=1
-        )  # [task, support + query, ...]
-        z = embed_tasks(self.encoder, x, training)  # [task, support + query, dim + s]
-        return self.classify(z[:, :support], inputs["support_y"], z[:, support:])
-
-    def classify(self, support_z, support_y, query_z):
+    def classify(self, support_z, support_y, query_z, training=False):
         """Logits of queries from what the encoder says of all items, [task, item, dim + s]."""
         way = tf.reduce_max(support_y) + 1
         classes = class_gaussians(*self.gaussians(support_z), support_y, way)  # [task, way, dim]
@@ -243,11 +229,11 @@ class GaussianPrototypicalNetwork(FewShotLearner):
 
     def embed(self, x):
         """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return self.gaussians(embed_items(self.encoder, x))[0]
+        return self.gaussians(self.encode(x))[0]
 
     def confidence(self, x):
         """Precisions with stored batch-norm averages: [item, ...] -> [item, dim], all above 0."""
-        return self.gaussians(embed_items(self.encoder, x))[1]
+        return self.gaussians(self.encode(x))[1]
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

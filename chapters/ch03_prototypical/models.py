@@ -11,8 +11,7 @@ The book's names in brackets: support set embedding and query set embedding come
 import keras
 import tensorflow as tf
 
-from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.metric import MetricLearner
 
 
 def class_prototypes(support_z, support_y, way):
@@ -61,7 +60,7 @@ DISTANCES = {"euclidean": squared_euclidean, "cosine": cosine_distance}
 
 
 @keras.saving.register_keras_serializable(__package__)
-class PrototypicalNetwork(FewShotLearner):
+class PrototypicalNetwork(MetricLearner):
     """Few-shot classifier: adapting is averaging, so it happens in the forward pass.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] and ``query_x``
@@ -80,27 +79,12 @@ class PrototypicalNetwork(FewShotLearner):
         self.encoder, self.distance = encoder, distance
         self.built = True  # all weights are the encoder's
 
-    @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.encoder)
-
-    def call(self, inputs, training=False):
-        """Logits of the queries; one encoder and one pass for support and query (E3.6)."""
-        way = tf.reduce_max(inputs["support_y"]) + 1
-        support = tf.shape(inputs["support_x"])[1]
-        x = tf.concat(
-            [inputs["support_x"], inputs["query_x"]], axis=1
-        )  # [task, support + query, ...]
-        z = embed_tasks(self.encoder, x, training)  # [task, support + query, dim]
-        # [task, way, dim]
-        prototypes = class_prototypes(z[:, :support], inputs["support_y"], way)
+    def classify(self, support_z, support_y, query_z, training=False):
+        """Logits of the queries; their encoder is that of the support set (E3.6)."""
+        way = tf.reduce_max(support_y) + 1
+        prototypes = class_prototypes(support_z, support_y, way)  # [task, way, dim]
         # p(y = k | x) is the softmax over k of -d(f(x), c_k)      equation 2; E3.3: negative
-        return -DISTANCES[self.distance](z[:, support:], prototypes)  # [task, query, way]
-
-    def embed(self, x):
-        """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return embed_items(self.encoder, x)
+        return -DISTANCES[self.distance](query_z, prototypes)  # [task, query, way]
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

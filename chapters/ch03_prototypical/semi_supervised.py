@@ -13,8 +13,8 @@ from keras import layers
 
 from chapters.ch03_prototypical import refinement
 from chapters.ch03_prototypical.models import class_prototypes, squared_euclidean
-from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.layers import embed_tasks
+from chapters.engine.metric import MetricLearner
 
 METHODS = ("supervised", "soft", "cluster", "masked")
 FIRST_RADIUS = 100.0  # of the distractor cluster
@@ -38,7 +38,7 @@ def threshold_network() -> keras.Sequential:
 
 
 @keras.saving.register_keras_serializable(__package__)
-class SemiSupervisedPrototypicalNetwork(FewShotLearner):
+class SemiSupervisedPrototypicalNetwork(MetricLearner):
     """Few-shot classifier whose prototypes are refined by ``unlabelled_x`` [task, unlabelled, ...].
 
     It may lack these: then it is a prototypical network. ``supervised`` is the method of a network
@@ -66,11 +66,6 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
             self.thresholds = threshold_network()
         self.built = True
 
-    @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.encoder)
-
     def input_shapes(self):
         """Unlabelled items are items."""
         return {**super().input_shapes(), "unlabelled_x": self.item_shape}
@@ -86,10 +81,13 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
         x = tf.concat(given, axis=1)  # [task, support + query + unlabelled, ...]
         z = embed_tasks(self.encoder, x, training)  # [task, support + query + unlabelled, dim]
         unlabelled_z = z[:, support + query :] if "unlabelled_x" in inputs else None
-        # [task, way, dim]
-        prototypes, _ = self.prototypes(z[:, :support], inputs["support_y"], unlabelled_z)
         query_z = z[:, support : support + query]  # [task, query, dim]
-        return self._logits(query_z, prototypes, training)  # [task, query, way]
+        return self.classify(z[:, :support], inputs["support_y"], query_z, training, unlabelled_z)
+
+    def classify(self, support_z, support_y, query_z, training=False, unlabelled_z=None):
+        """Logits of the queries [task, query, way], from embeddings."""
+        prototypes, _ = self.prototypes(support_z, support_y, unlabelled_z)  # [task, way, dim]
+        return self._logits(query_z, prototypes, training)
 
     def _logits(self, query_z, prototypes, training):
         """Of queries; in training of ``cluster`` the distractor cluster is one class more.
@@ -136,10 +134,6 @@ class SemiSupervisedPrototypicalNetwork(FewShotLearner):
         flat = tf.reshape(statistics, [-1, refinement.STATISTICS])  # [task * way, 5]
         shape = tf.concat([tf.shape(statistics)[:2], [refinement.OUTPUTS]], axis=0)
         return tf.reshape(self.thresholds(flat), shape)  # [task, way, 3]
-
-    def embed(self, x):
-        """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return embed_items(self.encoder, x)
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

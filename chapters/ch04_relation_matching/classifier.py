@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 from chapters.ch04_relation_matching.matching import cosine_similarity
-from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.metric import MetricLearner
 
 # Cosines are at most 1: their bare softmax is nearly flat. Which class wins does not depend on it.
 SCALE = 10.0
@@ -62,7 +61,7 @@ def class_means(support_z, support_y, way):
 
 
 @keras.saving.register_keras_serializable(__package__)
-class CosineClassifier(FewShotLearner):
+class CosineClassifier(MetricLearner):
     """Few-shot classifier from features that were learned otherwise: the nearest class mean.
 
     Call it as every few-shot learner; it returns logits [task, query, way], scaled cosines. It is
@@ -77,24 +76,10 @@ class CosineClassifier(FewShotLearner):
         self.encoder = encoder
         self.built = True  # all weights are the encoder's
 
-    @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.encoder)
-
-    def call(self, inputs, training=False):
-        """Logits of the queries [task, query, way]."""
-        way = tf.reduce_max(inputs["support_y"]) + 1
-        support = tf.shape(inputs["support_x"])[1]
-        # [task, support + query, ...]
-        x = tf.concat([inputs["support_x"], inputs["query_x"]], axis=1)
-        z = embed_tasks(self.encoder, x, training)  # [task, support + query, dim]
-        means = class_means(z[:, :support], inputs["support_y"], way)  # [task, way, dim]
-        return SCALE * cosine_similarity(z[:, support:], means)  # [task, query, way]
-
-    def embed(self, x):
-        """Features with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return embed_items(self.encoder, x)
+    def classify(self, support_z, support_y, query_z, training=False):
+        """Logits of the queries [task, query, way], from features."""
+        means = class_means(support_z, support_y, tf.reduce_max(support_y) + 1)  # [task, way, dim]
+        return SCALE * cosine_similarity(query_z, means)  # [task, query, way]
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

@@ -12,8 +12,8 @@ import math
 import keras
 import tensorflow as tf
 
-from chapters.engine.layers import embed_items, embed_tasks, item_shape_of
-from chapters.engine.learner import ABSENT, FewShotLearner
+from chapters.engine.learner import ABSENT
+from chapters.engine.metric import MetricLearner
 
 SCALES = ("none", "learned")
 FIRST_SCALE = 40.0  # of a learned one; it hardly moves, and 10 trains more slowly
@@ -83,7 +83,7 @@ def negative_log_likelihood(query_y, log_p):
 
 
 @keras.saving.register_keras_serializable(__package__)
-class MatchingNetwork(FewShotLearner):
+class MatchingNetwork(MetricLearner):
     """Few-shot classifier: adapting is looking at the support set, in the forward pass.
 
     Call it with ``support_x`` [task, support, ...], ``support_y`` [task, support] and ``query_x``
@@ -97,6 +97,8 @@ class MatchingNetwork(FewShotLearner):
         context: ``context.FullContext``, or None without full context embeddings.
     """
 
+    ENCODER = "image_encoder"
+
     def __init__(self, image_encoder, scale: str = "none", context=None, **kwargs):
         super().__init__(**kwargs)
         if scale not in SCALES:
@@ -107,24 +109,10 @@ class MatchingNetwork(FewShotLearner):
             self.log_scale = self.add_weight(shape=(), initializer=first, name="log_scale")
         self.built = True  # the other weights are those of encoder and context
 
-    @property
-    def item_shape(self):
-        """Shape of one item; None for an encoder that takes any."""
-        return item_shape_of(self.image_encoder)
-
-    def call(self, inputs, training=False):
-        """log p(y | x, S) of the queries [task, query, way]."""
-        way = tf.reduce_max(inputs["support_y"]) + 1
-        similarity = self.similarity(*self.embed_task(inputs, training))
-        return log_probability(similarity, inputs["support_y"], way)
-
-    def embed_task(self, inputs, training=False):
-        """g'(x_i) [task, support, dim], f'(x) [task, query, dim]: one encoder, one pass (E4.15)."""
-        support = tf.shape(inputs["support_x"])[1]
-        # [task, support + query, ...]
-        x = tf.concat([inputs["support_x"], inputs["query_x"]], axis=1)
-        z = embed_tasks(self.image_encoder, x, training)  # [task, support + query, dim]
-        return z[:, :support], z[:, support:]
+    def classify(self, support_z, support_y, query_z, training=False):
+        """log p(y | x, S) [task, query, way], from g'(x_i) and f'(x) of one encoder (E4.15)."""
+        similarity = self.similarity(support_z, query_z)  # [task, query, support]
+        return log_probability(similarity, support_y, tf.reduce_max(support_y) + 1)
 
     def similarity(self, support_z, query_z):
         """What the attention is a softmax of: cos(f(x, S), g(x_i, S)), scaled.
@@ -140,10 +128,6 @@ class MatchingNetwork(FewShotLearner):
             support_z, query_z = g, self.context.f(query_z, g)
         cosine = cosine_similarity(query_z, support_z)  # [task, query, support]
         return cosine if self.scale == "none" else tf.exp(self.log_scale) * cosine
-
-    def embed(self, x):
-        """f'(x) with stored batch-norm averages, before any context: [item, ...] -> [item, dim]."""
-        return embed_items(self.image_encoder, x)
 
     def get_config(self):
         parts = {"image_encoder": self.image_encoder, "context": self.context}

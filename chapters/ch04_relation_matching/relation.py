@@ -15,8 +15,8 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.engine.errors import ConfigError
-from chapters.engine.layers import BatchNormalization, embed_tasks, item_shape_of
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.layers import BatchNormalization, embed_tasks
+from chapters.engine.metric import MetricLearner
 
 SMALLEST_MAP = 4  # pixels along a side that two poolings leave something of
 
@@ -184,7 +184,7 @@ def _flat(maps):
 
 
 @keras.saving.register_keras_serializable(__package__)
-class RelationNetwork(FewShotLearner):
+class RelationNetwork(MetricLearner):
     """Few-shot classifier with a learned comparison; adapting is adding up, in the forward pass.
 
     Call it with ``support_x`` [task, support, height, width, channel], ``support_y`` [task,
@@ -205,6 +205,7 @@ class RelationNetwork(FewShotLearner):
         shots: ``mean`` or ``sum`` over the support items of a class.
     """
 
+    ENCODER = "embedding"
     SHOTS = ("sum", "mean")
 
     def __init__(self, embedding, relation, shots: str = "mean", **kwargs):
@@ -214,23 +215,11 @@ class RelationNetwork(FewShotLearner):
         self.embedding, self.relation, self.shots = embedding, relation, shots
         self.built = True  # all weights are those of the two functions
 
-    @property
-    def item_shape(self):
-        """Shape of one item."""
-        return item_shape_of(self.embedding)
-
-    def call(self, inputs, training=False):
-        """Logits of the queries; one embedding and one pass for support and query (E4.5)."""
-        way = tf.reduce_max(inputs["support_y"]) + 1
-        support = tf.shape(inputs["support_x"])[1]
-        x = tf.concat(
-            [inputs["support_x"], inputs["query_x"]], axis=1
-        )  # [task, support + query, height, width, channel]
-        z = embed_tasks(
-            self.embedding, x, training
-        )  # [task, support + query, row, column, channel]
-        class_z = class_maps(z[:, :support], inputs["support_y"], way, self.shots)
-        return relation_logits(self.relation, class_z, z[:, support:], training)
+    def classify(self, support_z, support_y, query_z, training=False):
+        """Logits of the queries [task, query, way]; maps are of one embedding function (E4.5)."""
+        # [task, way, row, column, channel]
+        class_z = class_maps(support_z, support_y, tf.reduce_max(support_y) + 1, self.shots)
+        return relation_logits(self.relation, class_z, query_z, training)
 
     def relation_scores(self, inputs):
         """r_ij = sigmoid(logit) of query j and class i, between 0 and 1: [task, query, way]."""

@@ -16,13 +16,13 @@ import tensorflow as tf
 
 from chapters.engine.evaluation import accuracy
 from chapters.engine.functional import call_with_weights
-from chapters.engine.layers import embed_items, embed_tasks
-from chapters.engine.learner import FewShotLearner
+from chapters.engine.layers import embed_tasks
+from chapters.engine.metric import MetricLearner
 from chapters.engine.update import apply_gradients
 
 
 @keras.saving.register_keras_serializable(__package__)
-class ConceptLearner(FewShotLearner):
+class ConceptLearner(MetricLearner):
     """A few-shot learner that sees concepts instead of pictures.
 
     Call it as every few-shot learner; it returns what the meta-learner returns.
@@ -33,15 +33,12 @@ class ConceptLearner(FewShotLearner):
         options: of ``keras.Model``.
     """
 
+    ENCODER = "generator"
+
     def __init__(self, generator, learner, **options):
         super().__init__(**options)
         self.generator, self.learner = generator, learner
         self.built = True  # all weights are those of the two
-
-    @property
-    def item_shape(self):
-        """Shape of one picture."""
-        return tuple(self.generator.input_shape[1:])
 
     @property
     def way(self):
@@ -53,22 +50,10 @@ class ConceptLearner(FewShotLearner):
         """As many as the meta-learner has."""
         return self.learner.outputs
 
-    def call(self, inputs, training=False):
+    def classify(self, support_z, support_y, query_z, training=False):
         """Logits of the queries [task, query, way]; adapting is the meta-learner's."""
-        support = tf.shape(inputs["support_x"])[1]
-        # [task, support + query, ...]
-        x = tf.concat([inputs["support_x"], inputs["query_x"]], axis=1)
-        z = embed_tasks(self.generator, x, training)  # [task, support + query, dim]
-        concepts = {
-            "support_x": z[:, :support],
-            "support_y": inputs["support_y"],
-            "query_x": z[:, support:],
-        }
+        concepts = {"support_x": support_z, "support_y": support_y, "query_x": query_z}
         return self.learner(concepts, training=training)  # [task, query, way]
-
-    def embed(self, x):
-        """Concepts with stored batch-norm averages: [item, ...] -> [item, dim]."""
-        return embed_items(self.generator, x)
 
     def get_config(self):
         parts = {"generator": self.generator, "learner": self.learner}

@@ -56,13 +56,14 @@ def item_shape_of(encoder) -> tuple[int, ...] | None:
 
 
 def embed_items(encoder, x):
-    """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim].
+    """Embeddings with stored batch-norm averages: [item, ...] -> [item, dim], or maps of items.
 
     An item that is not finite has an embedding of NaN: rectifiers and pooling would hide it.
     """
     x = tf.cast(x, encoder.compute_dtype)
     z = _in_batches(encoder, x)
-    return tf.where(finite_items(x)[:, None], z, tf.constant(float("nan"), z.dtype))
+    finite = tf.reshape(finite_items(x), [-1] + [1] * (len(z.shape) - 1))  # [item, 1, ...]
+    return tf.where(finite, z, tf.constant(float("nan"), z.dtype))
 
 
 def _in_batches(encoder, x):
