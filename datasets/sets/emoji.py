@@ -36,8 +36,9 @@ PROCESS = Path(__file__).with_name("svg_process.py")
 BLACK = ("fluent-emoji-high-contrast", "emojione-monotone")  # outlines of two others, in black
 SPLITS = ("train", "val", "test")
 # Standard deviation of a picture's values below which it is blank: a square that reaches the edge
-# has 4.0, the plainest other drawing 6.4.
-BLANK = 5.0
+# has 4.0, the plainest other drawing 6.4. At another size its outline would have more weight, or
+# less, so all are judged at this one.
+BLANK, JUDGED = 5.0, 64
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 SVG = (
@@ -271,10 +272,13 @@ def draw_files(
     for (number, hand, _), png in zip(found, pngs, strict=True):
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             picture = image.convert("RGB")
-        if np.std(picture) >= BLANK:
-            small = picture.resize((size, size), Image.Resampling.LANCZOS)
-            pictures[number, hand] = np.asarray(small)
+        if np.std(_shrunk(picture, JUDGED)) >= BLANK:
+            pictures[number, hand] = np.asarray(_shrunk(picture, size))
     return pictures
+
+
+def _shrunk(picture: Image.Image, side: int) -> Image.Image:
+    return picture.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _read_file(path: Path, names: Sequence[str], side: int) -> Iterator[tuple[int, str]]:

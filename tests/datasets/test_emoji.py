@@ -576,6 +576,14 @@ def test_the_published_files_hold_what_the_table_says(published):
     assert len(published.with_least(9).classes("all")) == 893
 
 
+@pytest.mark.parametrize("size", [16, 32, 64, 96])
+def test_what_is_blank_is_so_at_every_size(tmp_path, size):
+    """The edge of a white square is thinner in a large picture, and would count for less."""
+    edge = '<path fill="none" stroke="black" stroke-width="{}" d="M0 0h16v16h-16z"/>'
+    icons = {"faint": icon(edge.format(0.02)), "plain": icon(edge.format(0.1))}
+    assert set(drawn(write(tmp_path / "x.json", icons), tuple(icons), size)) == {"plain"}
+
+
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_no_published_picture_is_blank(published):
