@@ -67,6 +67,13 @@ def match(model, descriptions, query) -> list[dict]:
     return prediction.match(model, descriptions, query)
 
 
+def choose(folder, invert=False, plot="", pattern="*", **options):
+    """Try every published model on a folder of class folders: see ``zoo.choosing.choose``."""
+    from zoo import choosing
+
+    return choosing.choose(folder, invert, plot, pattern, **options)
+
+
 def export(model, format: str, folder, data: str = "") -> str:
     """Write a model that adapts and predicts without this package: see ``zoo.exports.exporting``.
 
@@ -108,6 +115,7 @@ def publish(run, name: str, anyway: bool = False):
 
 
 __all__ = [
+    "choose",
     "evaluate",
     "export",
     "info",

@@ -85,6 +85,13 @@ def _parser() -> Parser:
     measured.add_argument("--data", default="", help="folder that a model of yours was trained on")
     measured.add_argument("--json", action="store_true", help="print JSON")
 
+    words = "try every model on a folder of yours, and say which one suits it"
+    chosen = command(_choose, words, ("folder", "folder with one folder per class"))
+    chosen.add_argument("--models", default="*", metavar="PATTERN", help='such as "*omniglot*"')
+    chosen.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
+    chosen.add_argument("--json", action="store_true", help="print JSON")
+    chosen.add_argument("--plot", default="", help="draw what is taken for what into this file")
+
     named = command(_predict, "name files after the classes of a support folder", model)
     named.add_argument("--support", required=True, help="folder with one folder per class")
     named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be named")
@@ -153,6 +160,20 @@ def _predict(options) -> None:
     names = ("support", "query", "plot", "invert", "unlabelled")
     answers = zoo.predict(options.name, **{name: getattr(options, name) for name in names})
     _print_answers(options, answers)
+
+
+def _choose(options) -> None:
+    def progress(line):
+        print(line, file=sys.stderr, flush=True)
+
+    choice = zoo.choose(
+        options.folder, options.invert, options.plot, options.models, progress=progress
+    )
+    if options.json:
+        found = {"best": choice.best, "command": choice.command, "chosen": choice.honest()}
+        _print({**found, "results": choice.rows()})
+        return
+    print(choice.text())
 
 
 def _match(options) -> None:

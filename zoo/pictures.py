@@ -6,6 +6,7 @@ from chapters.engine.figures import NEUTRAL, RIGHT, SMALL, WIDTH, WRONG, label, 
 from zoo.loaded import Loaded
 
 QUERIES = 8  # shown at most
+CLASSES, WRITTEN = 30, 15  # of a picture of confusions at most, and with numbers in its cells
 
 
 def answers(
@@ -46,4 +47,42 @@ def answers(
             first.set(color="0", weight="bold")
         else:
             first.set_color(RIGHT if order[0] == truth[number] else WRONG)
+    return figure
+
+
+def confusions(names, truth, answers, title: str, width=WIDTH):
+    """What is taken for what: a row for each class, a column for each answer, shares of a row.
+
+    Of more than ``CLASSES`` those are shown that are taken wrongly most often.
+
+    Args:
+        names: of the classes.
+        truth: class of each file [file].
+        answers: the class that it was given [file].
+        title: of the picture.
+        width: of the picture at most, in inches.
+    """
+    way = len(names)
+    counts = np.zeros([way, way], int)
+    np.add.at(counts, (truth, answers), 1)
+    wrong = counts.sum(axis=1) - counts.diagonal() + counts.sum(axis=0) - counts.diagonal()
+    shown = np.sort(np.argsort(-wrong, kind="stable")[:CLASSES])
+    asked = np.maximum(counts.sum(axis=1, keepdims=True), 1)  # a class may not be asked for
+    share = (counts / asked)[np.ix_(shown, shown)]
+    side = min(1.8 + 0.42 * len(shown), width)
+    figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
+    axis.imshow(share, cmap="Greys", vmin=0, vmax=1)
+    labels = [label(names[k], 14) for k in shown]
+    axis.set_xticks(range(len(shown)), labels, rotation=90, fontsize=SMALL)
+    axis.set_yticks(range(len(shown)), labels, fontsize=SMALL)
+    axis.set_xlabel("answer")
+    axis.set_ylabel("class")
+    axis.set_title(title, fontsize=SMALL)
+    if len(shown) <= WRITTEN:
+        for row, column in zip(*np.nonzero(share), strict=True):
+            color = RIGHT if row == column else WRONG
+            number = counts[shown[row], shown[column]]
+            # on dark cells a colour cannot be read
+            color = "1" if share[row, column] > 0.6 else color
+            axis.text(column, row, number, ha="center", va="center", fontsize=SMALL, color=color)
     return figure

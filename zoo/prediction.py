@@ -44,7 +44,7 @@ def predict(
         ZooError, DataError: a model that takes no files, more classes than it can tell apart, a
             folder or file that is missing, broken, or of another kind.
     """
-    plot = _plot_file(plot)
+    plot = plot_file(plot)
     loaded = loading.load(model) if isinstance(model, str) else model
     query = _asked(query)
     if loaded.describe:
@@ -68,13 +68,15 @@ def predict(
             f"{support} has {len(classes)} classes, but {loaded.name} tells at most {loaded.way} "
             "apart; use fewer, or a model without this limit, such as a prototypical network."
         )
-    support_x = _read(loaded, [file for group in classes.values() for file in group], invert)
+    support_x = read_files(loaded, [file for group in classes.values() for file in group], invert)
     sizes = [len(group) for group in classes.values()]
     support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
-    query_x = _read(loaded, query, invert)
+    query_x = read_files(loaded, query, invert)
     others = {}
     if unlabelled:
-        others["unlabelled_x"] = _read(loaded, loose_files(unlabelled, loaded.kind.files), invert)
+        others["unlabelled_x"] = read_files(
+            loaded, loose_files(unlabelled, loaded.kind.files), invert
+        )
     probabilities = classify(loaded.learner, support_x, support_y, query_x, **others)
     names = list(classes)
     if plot:
@@ -125,8 +127,17 @@ def _asked(query: Iterable[str | Path]) -> list[str]:
     return query
 
 
-def _read(loaded: Loaded, paths, invert: bool) -> np.ndarray:
-    """Files as the network sees them; a note where paper is bright that should be dark."""
+def read_files(loaded: Loaded, paths, invert: bool) -> np.ndarray:
+    """Files as the network sees them; a note where paper is bright that should be dark.
+
+    Args:
+        loaded: the model.
+        paths: files.
+        invert: as for ``predict``.
+
+    Returns:
+        float32 [item, ...]
+    """
     x = loaded.read(paths)
     x = 1 - x if invert else x
     if loaded.kind.inverts and is_ink(loaded.config) and np.median(x) > 0.5:
@@ -147,7 +158,7 @@ def _answer(path: str, names: list[str], probabilities) -> dict:
     }
 
 
-def _plot_file(plot: str | Path) -> Path | None:
+def plot_file(plot: str | Path) -> Path | None:
     """Refuse a file that cannot be drawn into before anything is computed."""
     if not plot:
         return None

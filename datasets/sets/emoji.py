@@ -197,15 +197,16 @@ def _sign(*, keywords: str, drawings: str, **texts: str) -> Sign:
 def read_set(folder: Path, signs: Sequence[Sign], size: int) -> Drawings:
     """Draw the signs out of the nine files of a folder.
 
-    The result is kept as one array in the cache folder, keyed by the signs and by names, sizes and
-    times of the files.
+    The result is kept as one array in the cache folder, keyed by the signs, by names, sizes and
+    times of the files, and by what counts as blank.
 
     Raises:
         DataError: a file is missing or broken, or resvg-py is missing.
     """
     names = [sign.name for sign in signs]
     paths = [folder / part.layouts[0] for part in sources.EMOJI_PARTS]
-    cached = arrays.place(f"emoji-{size}", folder, paths, more="\n".join(names))
+    made_with = "\n".join([*names, f"blank below {BLANK} at {JUDGED}"])
+    cached = arrays.place(f"emoji-{size}", folder, paths, more=made_with)
     found = _load_cache(cached, size, len(names))
     if found is None:
         found = _draw_all(paths, names, size)
