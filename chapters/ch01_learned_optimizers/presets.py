@@ -184,6 +184,7 @@ META_LSTM = {
         "inner_steps": 8,
         "test_steps": 8,
         "steps": 12000,
+        "columns": "5w5s,5w1s",  # the first one validates
         "pretraining": 40000,
     },
 }

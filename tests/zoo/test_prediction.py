@@ -222,10 +222,10 @@ def reader(kind="image"):
 
 
 def test_pictures_of_the_other_polarity_are_told_and_turned(recwarn):
-    assert prediction._read(reader(), ["a.png"], invert=False)[0, 0, 0, 0] == 0
+    assert prediction.read_files(reader(), ["a.png"], invert=False)[0, 0, 0, 0] == 0
     (told,) = recwarn.list
     assert "look like the reverse (a.png, ...); try --invert" in str(told.message)
-    assert prediction._read(reader(), ["a.png"], invert=True)[0, 0, 0, 0] == 1
+    assert prediction.read_files(reader(), ["a.png"], invert=True)[0, 0, 0, 0] == 1
     assert len(recwarn.list) == 1
 
 
