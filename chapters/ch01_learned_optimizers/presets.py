@@ -86,6 +86,12 @@ class LearnedConfig(RunConfig):
     seeds: int = option(
         1, "optimizers trained, with seeds one after the other", minimum=1, maximum=1000
     )
+    restarts: int = option(
+        1,
+        "trainings for every optimizer, from other weights; validation keeps the best",
+        minimum=1,
+        maximum=100,
+    )
     rates: str = option(
         "0.0001,0.0003,0.001,0.003,0.01,0.03,0.1,0.3,1,3,10,30",
         "rates among which every hand-made rule gets its best, seven or more with commas between",
@@ -113,7 +119,14 @@ LEARNED = {
     "quick": {**PLAIN, "meta_loss": "log", "test_steps": "100"},
     # Runs as long as the longer test. With logarithms every problem counts alike, the easy ones
     # too; sums are those of the hardest problems.
-    "quadratics": {**PLAIN, "meta_loss": "log", "run_steps": 500, "steps": 2000, "seeds": 3},
+    "quadratics": {
+        **PLAIN,
+        "meta_loss": "log",
+        "run_steps": 500,
+        "steps": 700,
+        "seeds": 3,
+        "restarts": 3,
+    },
     # The paper's training: 10,000 runs of 100 steps, the sum of the losses.
     "paper": {**PLAIN, "steps": 10000, "steps_per_epoch": 500},
     # One network at a time: it has 1,510 coordinates.

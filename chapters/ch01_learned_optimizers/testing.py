@@ -21,6 +21,7 @@ from chapters.experiments.options import counts, rates
 
 NAMES = {"lstm": "LSTM optimizer", "rnnprop": "RNNprop"}
 DATA = {"quadratics": "random quadratics", "digits": "networks on 8 x 8 digits"}
+MONITOR = "val_final_loss"  # in the log of a training: decides which weights are kept
 RIVAL = "Adam"  # whose difference from what was learned is a row of its own
 # Added to the seed: problems that were not trained on.
 OFFSET = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -100,6 +101,11 @@ def validation(rule, config: LearnedConfig, seed: int):
         return trajectory(rule, problem, data, config.run_steps)[-1]  # [problem]
 
     return lambda: {"final_loss": float(logarithm(final(data)).mean())}
+
+
+def best_validation(history: list[dict[str, float]]) -> float:
+    """Of a training's log: what the weights that were kept have."""
+    return min(epoch[MONITOR] for epoch in history)
 
 
 def run_tests(rule, config: LearnedConfig, seed: int) -> list[Found]:

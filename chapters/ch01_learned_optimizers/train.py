@@ -20,6 +20,8 @@ from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
 
+RESTART = 1000  # times the number of a restart, added to the seed: there are at most as many seeds
+
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
@@ -58,9 +60,18 @@ def build_learner(config: LearnedConfig):
 
 
 def train_seed(seed: int, config: LearnedConfig, run: RunFolder):
-    """Train one rule and test it: the rule, its loop, and what ``testing.run_tests`` found."""
-    keras.utils.set_random_seed(seed)
-    problem = testing.problems(config, "train", config.problems, seed)
+    """Train rules and test the best by validation: it, its loop, and what was found."""
+    several = [train(seed, number, config, run) for number in range(config.restarts)]
+    rule, loop = min(several, key=lambda found: testing.best_validation(found[1].history))
+    loop.seconds = sum(other.seconds for _, other in several)
+    return rule, loop, testing.run_tests(rule, config, seed)
+
+
+def train(seed: int, number: int, config: LearnedConfig, run: RunFolder):
+    """Train one rule, the restart ``number`` of a seed: the rule and its loop."""
+    start = seed + RESTART * number
+    keras.utils.set_random_seed(start)
+    problem = testing.problems(config, "train", config.problems, start)
     if config.units_spread:
         problem = Scaled(problem, config.units_spread)
     rule = build_learner(config)
@@ -69,21 +80,22 @@ def train_seed(seed: int, config: LearnedConfig, run: RunFolder):
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=config.clip or None)
     optimizer.build(rule.trainable_variables)
 
+    part = run.sub(f"seed-{seed}") if config.seeds > 1 else run
     loop = Loop(
         train_step(rule, problem, optimizer, config),
         problem,
         model=rule,
         optimizer=optimizer,
-        run=run.sub(f"seed-{seed}") if config.seeds > 1 else run,
+        run=part.sub(f"restart-{number}") if config.restarts > 1 else part,
         steps=config.steps,
         steps_per_epoch=config.steps_per_epoch,
         steps_per_call=config.steps_per_call,
         validate=testing.validation(rule, config, seed),
-        monitor="val_final_loss",
+        monitor=testing.MONITOR,
         xla=True,
     )
     loop()
-    return rule, loop, testing.run_tests(rule, config, seed)
+    return rule, loop
 
 
 def train_step(rule, problem, optimizer, config: LearnedConfig):

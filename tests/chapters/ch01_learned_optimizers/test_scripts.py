@@ -10,8 +10,9 @@ import tensorflow as tf
 from chapters.ch01_learned_optimizers import fine_tuning, gate_plots, tour, train, train_meta_lstm
 from chapters.ch01_learned_optimizers.losses import cross_entropy
 from chapters.ch01_learned_optimizers.networks import conv4, strided_block
-from chapters.ch01_learned_optimizers.presets import LEARNED, META_LSTM
+from chapters.ch01_learned_optimizers.presets import LEARNED, META_LSTM, SCRIPTS
 from chapters.ch06_maml import networks as of_chapter_6
+from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
 from datasets import DataError
 from tests.chapters.graphs import without_graphs
@@ -80,6 +81,27 @@ def test_a_run_that_was_stopped_ends_with_the_same_numbers(finished, tmp_path):
                 train.main([*arguments, "--run", str(run)])
         train.main([*arguments, "--run", str(run), "--resume"])
     assert results(run) == results(finished[0])
+
+
+def test_validation_keeps_the_best_of_several_restarts(tmp_path, monkeypatch):
+    run, tested = tmp_path / "run", []
+    run_tests = train.testing.run_tests
+    monkeypatch.setattr(
+        train.testing,
+        "run_tests",
+        lambda rule, *more: tested.append(rule) or run_tests(rule, *more),
+    )
+    with without_graphs():
+        train.main([*TINY, "--restarts", "3", "--run", str(run)])
+    logs = [
+        np.genfromtxt(run / f"restart-{k}/log.csv", delimiter=",", names=True) for k in range(3)
+    ]
+    assert len({float(log["loss"][0]) for log in logs}) == 3  # other weights, other problems
+    config = configuration.parse(SCRIPTS["train"], TINY)
+    final = train.testing.validation(tested[0], config, 0)()["final_loss"]
+    assert final == pytest.approx(min(log["val_final_loss"].min() for log in logs), rel=1e-4)
+    kept = json.loads((run / "metrics.json").read_text())
+    assert kept["train_seconds"] == pytest.approx(sum(log["seconds"][-1] for log in logs), abs=1)
 
 
 def _stop(*_):
