@@ -54,10 +54,40 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
 
 
 def predict(model, support, query, plot="", invert=False, unlabelled="") -> list[dict]:
-    """Name files after the classes of a support folder: see ``zoo.prediction.predict``."""
+    """Name files after the classes of a support set: see ``zoo.prediction.predict``."""
     from zoo import prediction
 
     return prediction.predict(model, support, query, plot, invert, unlabelled)
+
+
+def learn(model, support, to, known="", invert=False):
+    """Keep what a model has to know of a folder's classes in a file, for ``predict``.
+
+    Args:
+        model: a name or what ``load`` gave.
+        support: folder of class folders.
+        to: the file.
+        known: an earlier file, to which the folder is added.
+        invert: pictures are light on dark.
+
+    Returns:
+        What the file holds, a ``zoo.supports.Support``.
+    """
+    from zoo import supports
+
+    found = supports.learn(model, support, invert)
+    found = supports.add(supports.read(known), found) if known else found
+    supports.write(to, found)
+    return found
+
+
+def forget(known, names, to):
+    """Leave classes or files out of a file of ``learn``: see ``zoo.supports.forget``."""
+    from zoo import supports
+
+    found = supports.forget(supports.read(known), names)
+    supports.write(to, found)
+    return found
 
 
 def match(model, descriptions, query) -> list[dict]:
@@ -118,7 +148,9 @@ __all__ = [
     "choose",
     "evaluate",
     "export",
+    "forget",
     "info",
+    "learn",
     "list_models",
     "load",
     "match",

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import zoo
@@ -92,14 +93,30 @@ def _parser() -> Parser:
     chosen.add_argument("--json", action="store_true", help="print JSON")
     chosen.add_argument("--plot", default="", help="draw what is taken for what into this file")
 
-    named = command(_predict, "name files after the classes of a support folder", model)
-    named.add_argument("--support", required=True, help="folder with one folder per class")
+    named = command(_predict, "name files after the classes of a support folder")
+    named.add_argument("name", nargs="?", default="", help=f"{model[1]}; --with knows it")
+    source = named.add_mutually_exclusive_group(required=True)
+    source.add_argument("--support", help="folder with one folder per class")
+    source.add_argument("--with", dest="support", metavar="FILE", help="what learn has written")
     named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be named")
     words = "folder of files without labels, for a semi-supervised model"
     named.add_argument("--unlabelled", default="", metavar="FOLDER", help=words)
     named.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
     named.add_argument("--json", action="store_true", help="print JSON")
     named.add_argument("--plot", default="", help="draw queries and answers into this file")
+
+    learned = command(_learn, "keep what a model has to know of classes in a small file", model)
+    learned.add_argument("--support", required=True, help="folder with one folder per class")
+    learned.add_argument("--to", required=True, metavar="FILE", help="file to write")
+    words = "file to which the folder is added"
+    learned.add_argument("--with", dest="known", default="", metavar="FILE", help=words)
+    learned.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
+
+    file = ("file", "what learn has written")
+    forgotten = command(_forget, "leave classes or files out of a file of learn", file)
+    words = "a class, or a file as class/name"
+    forgotten.add_argument("names", nargs="+", metavar="NAME", help=words)
+    forgotten.add_argument("--to", required=True, metavar="FILE", help="file to write")
 
     fitted = command(_match, "say which description fits files, without any example", model)
     fitted.add_argument("--describe", required=True, nargs="+", metavar="TEXT", help="of a class")
@@ -158,8 +175,29 @@ def _evaluate(options) -> None:
 
 def _predict(options) -> None:
     names = ("support", "query", "plot", "invert", "unlabelled")
+    if not options.name and Path(options.support).is_file():
+        from zoo import supports
+
+        options.name = supports.read(options.support).model
     answers = zoo.predict(options.name, **{name: getattr(options, name) for name in names})
     _print_answers(options, answers)
+
+
+def _learn(options) -> None:
+    names = ("support", "to", "known", "invert")
+    found = zoo.learn(options.name, **{name: getattr(options, name) for name in names})
+    print(_holds(options.to, found))
+
+
+def _forget(options) -> None:
+    print(_holds(options.to, zoo.forget(options.file, options.names, options.to)))
+
+
+def _holds(path, support) -> str:
+    return (
+        f"{path} holds {len(support.files)} example(s) of {len(support.classes)} classes: "
+        f"python -m zoo predict --with {path} --query FILE [FILE ...]"
+    )
 
 
 def _choose(options) -> None:
@@ -199,8 +237,6 @@ def _publish(options) -> None:
 
 
 def _record(options) -> None:
-    from pathlib import Path
-
     results.record(Path(options.folder), options.name)
     print(f"{options.name}: recorded; python -m zoo report writes the tables.")
 

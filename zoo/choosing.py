@@ -14,11 +14,11 @@ import numpy as np
 
 from chapters.engine import files
 from chapters.engine.evaluation import interval95
-from chapters.engine.metric import MetricLearner
 from datasets.readers.folder import SUFFIXES, class_files
 from zoo import baselines, catalogue, kinds, loading, prediction
-from zoo.classifying import AT_ONCE
+from zoo.classifying import AT_ONCE, chances, embed
 from zoo.errors import ZooError
+from zoo.reading import read_files
 
 SHOTS = (1, 5, 20)  # examples of a class, at most
 ROUNDS = 20  # files of a class that are left out, at most
@@ -181,7 +181,7 @@ def choose(
         reading = loaded.kind.preprocessing(loaded)
         if reading not in seen:
             dark = invert and loaded.kind.inverts
-            seen[reading] = prediction.read_files(loaded, paths, dark)
+            seen[reading] = read_files(loaded, paths, dark)
         tried.append(_try(name, loaded.learner, seen[reading], item_class, rounds))
         progress(f"{number + 1} of {len(names)}: {name}")
     if len(tried) == 1:
@@ -278,8 +278,7 @@ def _try(name: str, learner, x: np.ndarray, item_class: np.ndarray, rounds: list
         item_class: class of each [file].
         rounds: of ``plan``.
     """
-    metric = isinstance(learner, MetricLearner)
-    items = learner.encode(x).numpy() if metric else x  # each file once
+    items = embed(learner, x)  # each file once
     truth = item_class[np.concatenate([one.queries for one in rounds])]
     answers = {shot: _named(learner, items, item_class, rounds, shot) for shot in rounds[0].support}
     hits = {shot: (found == truth).astype(np.float64) for shot, found in answers.items()}
@@ -293,8 +292,8 @@ def _named(learner, items, item_class, rounds: list[Round], shot: int) -> np.nda
         support = np.stack([rounds[n].support[shot] for n in numbers])  # [task, support]
         queries = np.stack([rounds[n].queries for n in numbers])  # [task, query]
         support_y = item_class[support].astype(np.int32)
-        chances = _chances(learner, items, support, support_y, queries)
-        found |= zip(numbers, chances.argmax(axis=-1), strict=True)
+        answers = _in_parts(learner, items, support, support_y, queries).argmax(axis=-1)
+        found |= zip(numbers, answers, strict=True)
     return np.concatenate([found[number] for number in range(len(rounds))])
 
 
@@ -310,7 +309,7 @@ def _alike(rounds: list[Round], shot: int, way: int) -> list[list[int]]:
     return groups
 
 
-def _chances(learner, items, support, support_y, queries) -> np.ndarray:
+def _in_parts(learner, items, support, support_y, queries) -> np.ndarray:
     """Probabilities [task, query, way], with as many queries in a call as fit into memory.
 
     Args:
@@ -319,18 +318,10 @@ def _chances(learner, items, support, support_y, queries) -> np.ndarray:
         support, queries: positions of files [task, support], [task, query].
         support_y: labels [task, support].
     """
-    pairs = support.size * (
-        int(support_y.max()) + 1
-    )  # of a query, with labels: [task, support, way]
+    pairs = support.size * (int(support_y.max()) + 1)  # [task, support, way], for one query
     step = max(1, min(queries.shape[1], PAIRS * AT_ONCE // pairs))
     parts = []
     for start in range(0, queries.shape[1], step):
-        query_x = items[queries[:, start : start + step]]
-        if isinstance(learner, MetricLearner):
-            logits = learner.classify(items[support], support_y, query_x)
-        else:
-            task = {"support_x": items[support], "support_y": support_y, "query_x": query_x}
-            logits = learner(task, training=False)
-        answers = [learner.answer(*one) for one in zip(logits, support_y, strict=True)]
-        parts.append(np.stack([answer["probabilities"] for answer in answers]))
+        query = items[queries[:, start : start + step]]
+        parts.append(chances(learner, items[support], support_y, query))
     return np.concatenate(parts, axis=1)

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from chapters.engine import files
 from chapters.engine.configuration import suggest
-from chapters.experiments.images import is_ink
-from datasets.errors import tell
+from chapters.engine.files import write_figure
 from datasets.readers.folder import class_files, loose_files
-from zoo import loading
-from zoo.classifying import classify
+from zoo import loading, supports
+from zoo.classifying import classify, embed
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
+from zoo.reading import read_files
 
 PLOTS = (".png", ".pdf", ".svg", ".jpg")
 
@@ -26,14 +25,16 @@ def predict(
     invert: bool = False,
     unlabelled: str | Path = "",
 ) -> list[dict]:
-    """Name files after the classes of a support folder.
+    """Name files after the classes of a support set.
 
     Args:
-        model: a name or what ``load`` gave.
-        support: folder with one folder per class, each with one or more files.
+        model: a name or what ``load`` gave; may be empty where the support set is a file.
+        support: folder with one folder per class, each with one or more files; or a file of
+            ``supports.write``.
         query: files to be named.
         plot: draw queries and answers into this file.
-        invert: pictures are light on dark for a model that knows dark on light, or the reverse.
+        invert: pictures are light on dark for a model that knows dark on light, or the reverse;
+            a file knows it.
         unlabelled: folder of files of these classes, and of others, for a semi-supervised model.
 
     Returns:
@@ -45,44 +46,41 @@ def predict(
             folder or file that is missing, broken, or of another kind.
     """
     plot = plot_file(plot)
-    loaded = loading.load(model) if isinstance(model, str) else model
     query = _asked(query)
-    if loaded.describe:
-        raise ZooError(
-            f"{loaded.name} knows classes by descriptions, not by examples: python -m zoo match."
-        )
-    if not loaded.read:
-        raise ZooError(
-            f"{loaded.name} takes {loaded.kind.takes}, not files; load it in Python with zoo.load."
-        )
-    if invert and not loaded.kind.inverts:
-        raise ZooError(f"--invert is for pictures; {loaded.name} takes {loaded.kind.takes}.")
+    loaded, known = _known(model, support, invert, unlabelled, plot)
+    query_x = read_files(loaded, query, known.invert)
+    others = {}
+    if unlabelled:
+        files = loose_files(unlabelled, loaded.kind.files)
+        others["unlabelled"] = embed(loaded.learner, read_files(loaded, files, known.invert))
+    probabilities = classify(loaded.learner, known.items, known.labels, query_x, **others)
+    if plot:
+        groups = class_files(support, loaded.kind.files)
+        examples = read_files(loaded, [group[0] for group in groups.values()], invert)
+        _draw(plot, loaded, query_x, examples, known.classes, probabilities, query)
+    return [
+        _answer(path, known.classes, row) for path, row in zip(query, probabilities, strict=True)
+    ]
+
+
+def _known(model, support, invert: bool, unlabelled, plot) -> tuple[Loaded, supports.Support]:
+    """The model, and what it knows of the classes."""
+    if Path(support).is_file():
+        if plot:
+            raise ZooError(f"--plot shows examples, and {support} has none; give their folder.")
+        known = supports.read(support)
+        loaded = supports.model_of(known, model, support)
+    else:
+        if not model:
+            raise ZooError(f"{support} does not say which model is meant; give its name too.")
+        loaded = loading.load(model) if isinstance(model, str) else model
+        known = None
     if unlabelled and "unlabelled_x" not in loaded.learner.input_shapes():
         raise ZooError(
             f"{loaded.name} learns nothing from unlabelled files; leave --unlabelled away, or take "
             "a semi-supervised model."
         )
-    classes = class_files(support, loaded.kind.files)
-    if loaded.way and len(classes) > loaded.way:
-        raise ZooError(
-            f"{support} has {len(classes)} classes, but {loaded.name} tells at most {loaded.way} "
-            "apart; use fewer, or a model without this limit, such as a prototypical network."
-        )
-    support_x = read_files(loaded, [file for group in classes.values() for file in group], invert)
-    sizes = [len(group) for group in classes.values()]
-    support_y = np.repeat(np.arange(len(classes), dtype=np.int32), sizes)
-    query_x = read_files(loaded, query, invert)
-    others = {}
-    if unlabelled:
-        others["unlabelled_x"] = read_files(
-            loaded, loose_files(unlabelled, loaded.kind.files), invert
-        )
-    probabilities = classify(loaded.learner, support_x, support_y, query_x, **others)
-    names = list(classes)
-    if plot:
-        first = np.cumsum([0, *sizes[:-1]])  # of each class
-        _draw(plot, loaded, query_x, support_x[first], names, probabilities, query)
-    return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+    return loaded, known or supports.learn(loaded, support, invert)
 
 
 def match(model: str | Loaded, descriptions: Iterable[str], query: Iterable[str | Path]):
@@ -127,28 +125,6 @@ def _asked(query: Iterable[str | Path]) -> list[str]:
     return query
 
 
-def read_files(loaded: Loaded, paths, invert: bool) -> np.ndarray:
-    """Files as the network sees them; a note where paper is bright that should be dark.
-
-    Args:
-        loaded: the model.
-        paths: files.
-        invert: as for ``predict``.
-
-    Returns:
-        float32 [item, ...]
-    """
-    x = loaded.read(paths)
-    x = 1 - x if invert else x
-    if loaded.kind.inverts and is_ink(loaded.config) and np.median(x) > 0.5:
-        advice = "leave --invert away" if invert else "try --invert"  # most of it is paper
-        tell(
-            f"{loaded.name} knows dark strokes on a light ground, and these pictures look like the "
-            f"reverse ({Path(paths[0]).name}, ...); {advice}."
-        )
-    return x
-
-
 def _answer(path: str, names: list[str], probabilities) -> dict:
     order = np.argsort(-probabilities, kind="stable")
     return {
@@ -178,4 +154,4 @@ def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, 
 
     labels = [Path(file).name for file in query]
     figure = pictures.answers(loaded, query_x, support_x, names, probabilities, labels)
-    files.write_figure(path, figure)
+    write_figure(path, figure)

@@ -12,6 +12,7 @@ from PIL import Image
 import datasets
 import zoo
 from chapters.ch02_siamese.baselines import statistics
+from chapters.engine.metric import MetricLearner
 from datasets.errors import DataError
 from datasets.readers.folder import class_files
 from zoo import __main__ as command_line
@@ -133,13 +134,13 @@ def test_rounds_in_one_call_or_in_many_give_the_same_answers(folder, choice, mon
 
 
 def test_every_file_is_embedded_once(folder, monkeypatch):
-    seen, encode = [], choosing.MetricLearner.encode
+    seen, encode = [], MetricLearner.encode
 
     def counted(self, x):
         seen.append(len(x))
         return encode(self, x)
 
-    monkeypatch.setattr(choosing.MetricLearner, "encode", counted)
+    monkeypatch.setattr(MetricLearner, "encode", counted)
     zoo.choose(folder, pattern=NAME)
     assert seen == [sum(COUNTS.values())] * 2  # of the baseline and of the model
 

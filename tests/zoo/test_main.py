@@ -95,7 +95,7 @@ def test_report_names_stale_tables_and_chapters_without_a_model(
         (["evaluate", "caml-sine", "--ways", "5"], "--ways"),
         (["evaluate", "caml-sine", "--way", "five"], "'five'"),
         (["evaluate", "caml-sine", "--seed", "-1"], "--seed is -1; it must be at least 0"),
-        (["predict", "caml-sine"], "required: --support, --query"),
+        (["predict", "caml-sine"], "required: --query"),
         (["export", "caml-sine"], "required: --format, --to"),
         (["export", "caml-sin", "--format", "savedmodel", "--to", "x"], "mean 'caml-sine'"),
         (["export", "caml-sine", "--format", "onx", "--to", "x"], "did you mean 'onnx'"),
