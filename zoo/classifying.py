@@ -32,13 +32,18 @@ def chances(learner, support, support_y, query, **others) -> np.ndarray:
     else:
         task = {"support_x": support, "support_y": support_y, "query_x": query}
         predictions = learner(task, training=False)
-    answers = [learner.answer(*one) for one in zip(predictions, support_y, strict=True)]
-    if "probabilities" not in answers[0]:
-        raise ZooError(f"The model answers with {', '.join(answers[0])}, not with probabilities.")
-    return np.stack([answer["probabilities"] for answer in answers])
+    found = [learner.answer(*one) for one in zip(predictions, support_y, strict=True)]
+    if "probabilities" not in found[0]:
+        raise ZooError(f"The model answers with {', '.join(found[0])}, not with probabilities.")
+    return np.stack([answer["probabilities"] for answer in found])
 
 
-def classify(learner, support, support_y, query_x, **others) -> np.ndarray:
+def classify(learner, support_x, support_y, query_x) -> np.ndarray:
+    """``answers`` for items that were not embedded before: support [support, ...]."""
+    return answers(learner, embed(learner, support_x), support_y, query_x)
+
+
+def answers(learner, support, support_y, query_x, **others) -> np.ndarray:
     """Probabilities [query, way] of one task, over the classes that the support set shows.
 
     Args:
@@ -53,6 +58,6 @@ def classify(learner, support, support_y, query_x, **others) -> np.ndarray:
     parts = []
     for start in range(0, len(query_x), AT_ONCE):
         query = embed(learner, query_x[start : start + AT_ONCE])[None]
-        found = chances(learner, support[None], support_y[None], query, **known)
+        found = chances(learner, support[None], np.asarray(support_y)[None], query, **known)
         parts.append(found[0, :, :way])  # of absent classes: nothing
     return np.concatenate(parts)

@@ -9,7 +9,7 @@ from chapters.engine.configuration import suggest
 from chapters.engine.files import write_figure
 from datasets.readers.folder import class_files, loose_files
 from zoo import loading, supports
-from zoo.classifying import classify, embed
+from zoo.classifying import answers, embed
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
 from zoo.reading import read_files
@@ -53,7 +53,7 @@ def predict(
     if unlabelled:
         files = loose_files(unlabelled, loaded.kind.files)
         others["unlabelled"] = embed(loaded.learner, read_files(loaded, files, known.invert))
-    probabilities = classify(loaded.learner, known.items, known.labels, query_x, **others)
+    probabilities = answers(loaded.learner, known.items, known.labels, query_x, **others)
     if plot:
         groups = class_files(support, loaded.kind.files)
         examples = read_files(loaded, [group[0] for group in groups.values()], invert)

@@ -204,8 +204,9 @@ def test_a_picture_of_many_classes_has_those_that_are_mistaken():
     names = [f"class {k}" for k in range(100)]
     truth = np.arange(100)
     answers = np.where(truth == 70, 80, truth)
-    axis = pictures.confusions(names, truth, answers, "model").axes[0]
-    shown = [text.get_text() for text in axis.get_yticklabels()]
+    figure = pictures.confusions(names, truth, answers, "model")
+    shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    pictures.plt.close(figure)
     assert len(shown) == pictures.CLASSES and {"class 70", "class 80"} <= set(shown)
 
 
