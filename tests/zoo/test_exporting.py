@@ -361,6 +361,9 @@ def test_the_page_has_a_line_for_every_model_and_says_what_does_not_convert():
                 assert catalogue.find(name).model.items == "sequence"
                 assert format.title != "SavedModel"
                 continue
+            if "it was not kept" in cell:  # roundings that twelve learned steps make larger
+                assert (name, format.title) == ("meta-lstm-omniglot-5way", "ONNX")
+                continue
             size, difference = re.match(r"(\d+\.\d+) MB, (\S+)", cell).groups()
             # The largest: ONNX holds the meta-LSTM's first states, 42 numbers for each weight.
             assert 0 < float(size) < 16 and float(difference) <= format.tolerance
