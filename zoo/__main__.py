@@ -175,7 +175,7 @@ def _evaluate(options) -> None:
 
 def _predict(options) -> None:
     names = ("support", "query", "plot", "invert", "unlabelled")
-    if not options.name and Path(options.support).is_file():
+    if options.json and not options.name and Path(options.support).is_file():
         from zoo import supports
 
         options.name = supports.read(options.support).model

@@ -18,7 +18,7 @@ from datasets.readers.folder import SUFFIXES, class_files
 from zoo import baselines, catalogue, kinds, loading, prediction
 from zoo.classifying import AT_ONCE, chances, embed
 from zoo.errors import ZooError
-from zoo.reading import read_files
+from zoo.reading import labelled, read_files
 
 SHOTS = (1, 5, 20)  # examples of a class, at most
 ROUNDS = 20  # files of a class that are left out, at most
@@ -161,8 +161,7 @@ def choose(
     if invert and kind == "sound":
         raise ZooError(f"--invert is for pictures; {folder} holds sounds.")
     classes = class_files(folder, kind)
-    item_class = np.repeat(np.arange(len(classes)), [len(group) for group in classes.values()])
-    paths = [path for group in classes.values() for path in group]
+    paths, item_class = labelled(classes)
     shots = shots_of(item_class)
     if not shots:
         raise ZooError(
@@ -170,7 +169,8 @@ def choose(
         )
     rounds = plan(item_class, shots)
     baseline = baselines.of(kind)
-    tried = [_try(baseline.name, baseline.learner, baseline.read(paths), item_class, rounds)]
+    truth = item_class[np.concatenate([one.queries for one in rounds])]
+    tried = [_try(baseline.name, baseline.learner, baseline.read(paths), item_class, rounds, truth)]
     names, too_small = _candidates(kind, pattern), []
     seen: dict[str, np.ndarray] = {}  # how files are read -> items
     for number, name in enumerate(names):
@@ -182,14 +182,13 @@ def choose(
         if reading not in seen:
             dark = invert and loaded.kind.inverts
             seen[reading] = read_files(loaded, paths, dark)
-        tried.append(_try(name, loaded.learner, seen[reading], item_class, rounds))
+        tried.append(_try(name, loaded.learner, seen[reading], item_class, rounds, truth))
         progress(f"{number + 1} of {len(names)}: {name}")
     if len(tried) == 1:
         raise ZooError(
             f"No model named {pattern} tells the {len(classes)} classes of {folder} apart."
         )
     tried.sort(key=lambda one: -one.hits[shots[-1]].mean())
-    truth = item_class[np.concatenate([one.queries for one in rounds])]
     takes = f"{'picture' if kind == 'image' else kind}s"
     choice = Choice(
         str(folder), list(classes), takes, shots, truth, tried, baseline.name, too_small, invert
@@ -268,7 +267,7 @@ def _candidates(kind: str, pattern: str) -> list[str]:
     return names
 
 
-def _try(name: str, learner, x: np.ndarray, item_class: np.ndarray, rounds: list[Round]) -> Tried:
+def _try(name: str, learner, x, item_class, rounds: list[Round], truth: np.ndarray) -> Tried:
     """Name what is left out in every round.
 
     Args:
@@ -277,9 +276,9 @@ def _try(name: str, learner, x: np.ndarray, item_class: np.ndarray, rounds: list
         x: all files as it sees them [file, ...].
         item_class: class of each [file].
         rounds: of ``plan``.
+        truth: class of each file left out, in the order of the rounds [file].
     """
     items = embed(learner, x)  # each file once
-    truth = item_class[np.concatenate([one.queries for one in rounds])]
     answers = {shot: _named(learner, items, item_class, rounds, shot) for shot in rounds[0].support}
     hits = {shot: (found == truth).astype(np.float64) for shot, found in answers.items()}
     return Tried(name, answers, hits)
@@ -291,7 +290,7 @@ def _named(learner, items, item_class, rounds: list[Round], shot: int) -> np.nda
     for numbers in _alike(rounds, shot, int(item_class.max()) + 1):
         support = np.stack([rounds[n].support[shot] for n in numbers])  # [task, support]
         queries = np.stack([rounds[n].queries for n in numbers])  # [task, query]
-        support_y = item_class[support].astype(np.int32)
+        support_y = item_class[support]
         answers = _in_parts(learner, items, support, support_y, queries).argmax(axis=-1)
         found |= zip(numbers, answers, strict=True)
     return np.concatenate([found[number] for number in range(len(rounds))])

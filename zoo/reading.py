@@ -33,6 +33,17 @@ def check_way(loaded: Loaded, classes: int, source: str) -> None:
         )
 
 
+def labelled(groups: dict[str, list[Path]]) -> tuple[list[Path], np.ndarray]:
+    """Files of all classes one after the other, and their labels, int32 [file].
+
+    Args:
+        groups: of ``datasets.readers.folder.class_files``.
+    """
+    sizes = [len(group) for group in groups.values()]
+    paths = [path for group in groups.values() for path in group]
+    return paths, np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
+
+
 def read_files(loaded: Loaded, paths, invert: bool) -> np.ndarray:
     """Files as the network sees them; a note where paper is bright that should be dark.
 

@@ -19,7 +19,7 @@ from zoo import loading
 from zoo.classifying import embed
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
-from zoo.reading import check_takes_examples, check_way, read_files
+from zoo.reading import check_takes_examples, check_way, labelled, read_files
 from zoo.records import safety
 
 LIMIT = 2**28  # bytes of a file
@@ -55,14 +55,13 @@ def learn(model: str | Loaded, folder: str | Path, invert: bool = False) -> Supp
     check_takes_examples(loaded, invert)
     groups = class_files(folder, loaded.kind.files)
     check_way(loaded, len(groups), str(folder))
-    paths = [path for group in groups.values() for path in group]
-    sizes = [len(group) for group in groups.values()]
+    paths, labels = labelled(groups)
     return Support(
         model=loaded.name,
         sha256=loaded.card.get("sha256", ""),
         classes=list(groups),
         files=[f"{name}/{path.name}" for name, group in groups.items() for path in group],
-        labels=np.repeat(np.arange(len(groups), dtype=np.int32), sizes),
+        labels=labels,
         items=embed(loaded.learner, read_files(loaded, paths, invert)),
         invert=invert,
     )
@@ -158,11 +157,11 @@ def read(path: str | Path) -> Support:
     path = Path(path)
     found = _arrays(path, safety.read(path, LIMIT))
     try:
-        about = json.loads(found["about"].tobytes())
+        about = json.loads(found.pop("about").tobytes())
     except (ValueError, RecursionError):
         raise _no_support(path, "its description is not JSON") from None
     safety.check_fields(path, "", about, FIELDS)
-    support = Support(**{name: about[name] for name in FIELDS}, **_without(found, "about"))
+    support = Support(**{name: about[name] for name in FIELDS}, **found)
     if reason := _misfit(support):
         raise _no_support(path, reason)
     return support
@@ -202,7 +201,3 @@ def _misfit(support: Support) -> str:
 
 def _no_support(path: str | Path, reason: str) -> ZooError:
     return ZooError(f"{path} is no file of python -m zoo learn ({reason}); make it again.")
-
-
-def _without(values: dict, name: str) -> dict:
-    return {key: value for key, value in values.items() if key != name}
