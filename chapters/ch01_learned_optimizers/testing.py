@@ -16,7 +16,7 @@ from chapters.ch01_learned_optimizers.problems import DigitNetworks, Quadratics
 from chapters.ch01_learned_optimizers.search import Tuned, logarithm, tune
 from chapters.ch01_learned_optimizers.unroll import trajectory
 from chapters.engine.evaluation import Conditions, interval95
-from chapters.engine.results import Measure, Result, interval95_of_runs
+from chapters.engine.results import MINUS, Measure, Result, interval95_of_runs
 from chapters.experiments.options import counts, rates
 
 NAMES = {"lstm": "LSTM optimizer", "rnnprop": "RNNprop"}
@@ -138,7 +138,7 @@ def final(found: Found) -> dict[str, np.ndarray]:
     learned = next(iter(last))
     if RIVAL not in last:
         return last
-    return last | {f"{learned} minus {RIVAL}": last[learned] - last[RIVAL]}
+    return last | {f"{learned}{MINUS}{RIVAL}": last[learned] - last[RIVAL]}
 
 
 def summary(several: list[np.ndarray]) -> tuple[float, float]:
@@ -173,7 +173,7 @@ def rows(tests: list[Test], found: list[list[Found]], config: LearnedConfig) -> 
                 episodes=config.test_problems,
                 runs=len(several) if len(several) > 1 else None,
                 headline=number == 0,
-                rival=" minus " not in method,
+                rival=MINUS not in method,
             ).row()
             values = {"values": [float(x.mean()) for x in several]} if len(several) > 1 else {}
             lines.append({**row, **values})

@@ -14,6 +14,7 @@ from chapters.ch08_gradient_agreement.losses import ERRORS
 from chapters.ch08_gradient_agreement.presets import SCRIPTS
 from chapters.engine import configuration, script, strategies
 from chapters.engine.export import adapt_and_predict, export_run, first_task
+from chapters.engine.results import MINUS
 from chapters.engine.runs import RunFolder
 from chapters.experiments import sine
 
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     paired = {}
     if config.compare:
         differences = sine.difference(contenders[rival], learner, test, config)
-        paired[f"{rival} minus {name}"] = differences
+        paired[f"{rival}{MINUS}{name}"] = differences
     print(sine.table(scores | paired, config))
     rows = sine.rows(scores, config, name) + sine.rows(paired, config, rival=False)
     run.metrics(name, rows, learner, loop)

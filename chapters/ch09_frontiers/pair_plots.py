@@ -5,6 +5,7 @@ import numpy as np
 from chapters.ch09_frontiers.pairs import Question, differences
 from chapters.engine.evaluation import interval95, interval95_over
 from chapters.engine.figures import SERIES, WIDTH, legend, plt, whole_numbers
+from chapters.engine.results import MINUS
 
 COLOURS = ("0.35", *SERIES)  # the first method is what the others are compared with
 
@@ -77,7 +78,7 @@ def compared(found: dict, questions: list[Question], shown: list[int]):
             if len(means) > 1:
                 axis.plot(means, np.full(len(means), place), ".", color="0.1", markersize=4)
         axis.set_xlabel(f"{questions[number].heading}\nminus that of {next(iter(found))}")
-    axes[0, 0].set_yticks(range(len(apart)), [name.partition(" minus ")[0] for name in apart])
+    axes[0, 0].set_yticks(range(len(apart)), [name.partition(MINUS)[0] for name in apart])
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_ylim(len(apart) - 0.5, -0.5)
     return figure

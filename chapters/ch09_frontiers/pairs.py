@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from chapters.engine.evaluation import interval95_over
-from chapters.engine.results import Measure, Result, heading, share
+from chapters.engine.results import MINUS, Measure, Result, heading, share
 from chapters.experiments import images
 
 FILE = "tests.json"  # of a run: for each question its answer of every task
@@ -89,7 +89,7 @@ def differences(found: Found) -> Found:
     """Each method minus the first, task by task; named ``<method> minus <rival>``."""
     rival, *others = found
     return {
-        f"{name} minus {rival}": [a - b for a, b in zip(found[name], found[rival], strict=True)]
+        f"{name}{MINUS}{rival}": [a - b for a, b in zip(found[name], found[rival], strict=True)]
         for name in others
     }
 

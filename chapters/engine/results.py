@@ -11,6 +11,7 @@ from typing import NamedTuple
 from chapters.engine.errors import RunError
 
 ENOUGH = 600  # episodes; of fewer an interval says little
+MINUS = " minus "  # between two methods: the row of their difference, on the same tasks
 # What was never seen in training -> a single one, and what is drawn in a test.
 TESTED = {
     "classes": ("class", "episodes"),

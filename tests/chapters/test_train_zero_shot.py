@@ -56,7 +56,7 @@ def test_every_preset_runs_with_a_tiny_budget(method, preset, tmp_path, capsys):
     assert {row["method"] for row in metrics["results"]} == {
         *BASELINES,
         method,
-        f"{method} minus ridge regression",
+        *(f"{method} minus {rival}" for rival in (baselines.MEAN, baselines.RIDGE)),
     }
     several = preset != "emoji"
     assert {row["runs"] for row in metrics["results"]} == {2 if several else None}

@@ -164,6 +164,16 @@ def test_a_model_must_be_above_its_baselines_outside_the_intervals(changes, doub
     assert len(cards.doubts("ours", [error, turned])) == doubts  # smaller is better
 
 
+def test_where_a_difference_was_measured_it_decides():
+    """On the same tasks: the intervals of the two hold what the tasks have in common."""
+    near = {**ROW, "method": "pixels", "mean": 0.885}
+    apart = {**ROW, "method": "ours minus pixels", "mean": 0.015, "rival": False}
+    assert not cards.doubts("ours", [ROW, near, {**apart, "interval": 0.01}])
+    assert cards.doubts("ours", [ROW, near, {**apart, "interval": 0.02}])
+    smaller = [{**row, "better": "smaller"} for row in (ROW, near, {**apart, "interval": 0.01})]
+    assert cards.doubts("ours", smaller)
+
+
 def test_a_model_of_ones_own_is_exported_on_ones_own_pictures(
     own_zoo, finished_run, leaves, tmp_path, monkeypatch
 ):

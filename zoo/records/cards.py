@@ -6,7 +6,7 @@ import numpy as np
 
 from chapters.engine import files
 from chapters.engine.errors import RunError
-from chapters.engine.results import ENOUGH, NUMBER, check, interval95_of_runs
+from chapters.engine.results import ENOUGH, MINUS, NUMBER, check, interval95_of_runs
 from zoo.catalogue import Entry
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
@@ -132,12 +132,23 @@ def doubts(method: str, rows: list[dict]) -> list[str]:
     others = [row for row in rows if row["method"] != method and row["rival"]]
     same = [row for row in others if _comparable(row, first)]
     for row in same:
-        sign = 1 if row["better"] == "smaller" else -1
-        lead = sign * (row["mean"] - first["mean"])
-        if not lead > _uncertainty(row, first):
+        lead, uncertainty = _lead(first, row, rows)
+        if not lead > uncertainty:
             heading = wording.column(results.as_text(first))
             found.append(f"not above {row['method']!r} outside the intervals ({heading})")
     return found
+
+
+def _lead(row: dict, other: dict, rows: list[dict]) -> tuple[float, float]:
+    """How much better a row is than another, and its interval: on the same tasks where there is
+    a row of the difference.
+    """
+    name = f"{row['method']}{MINUS}{other['method']}"
+    pairs = [found for found in rows if found["method"] == name and _comparable(found, row)]
+    sign = -1 if row["better"] == "smaller" else 1
+    if pairs:
+        return sign * pairs[0]["mean"], pairs[0]["interval"]
+    return sign * (row["mean"] - other["mean"]), _uncertainty(other, row)
 
 
 def _uncertainty(row: dict, other: dict) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.engine.evaluation import Conditions, Evaluator, Score, interval95
-from chapters.engine.results import Result, interval95_of_runs, share
+from chapters.engine.results import MINUS, Result, interval95_of_runs, share
 from chapters.experiments.options import ZeroShotOptions
 from chapters.experiments.zero_shot import baselines
 from chapters.experiments.zero_shot.tasks import Split, load, split, unseen_tasks, ways
@@ -17,14 +17,13 @@ from datasets.tasks.descriptions import DescribedSampler
 from datasets.tasks.episodes import to_float
 
 AT_ONCE = 250  # pictures
-MINUS = " minus "  # in the name of a difference
 Scores = dict[str, dict[int, Score]]  # name -> way -> accuracy
 
 
 def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) -> Scores:
     """Accuracy on classes never seen: name -> way -> Score; the largest way is all of them.
 
-    The last name is what the method is above regression, task by task or class by class.
+    The last names are what the method is above others, task by task or class by class.
 
     Args:
         name: of the method.
@@ -42,10 +41,10 @@ def test(name: str, learner, features, drawn: Split, config: ZeroShotOptions) ->
             for way, tasks in tests.items()
         }
         found[contender][unseen] = among_all(predict, drawn.data, drawn.described)
-    ridge = found[baselines.RIDGE]
-    found[f"{name}{MINUS}ridge regression"] = {
-        way: values - ridge[way] for way, values in found[name].items()
-    }
+    for rival in (baselines.MEAN, baselines.RIDGE):
+        found[f"{name}{MINUS}{rival}"] = {
+            way: values - found[rival][way] for way, values in found[name].items()
+        }
     scores = {baselines.CHANCE: _chance([*ways(drawn.data, config), unseen], config.seed)}
     for contender, by_way in found.items():
         scores[contender] = {

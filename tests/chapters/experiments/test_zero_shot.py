@@ -161,14 +161,17 @@ def test_the_interval_of_all_classes_is_over_classes():
     np.testing.assert_allclose(score.interval, 1.96 * np.sqrt(0.5) / np.sqrt(2))
 
 
-def test_the_difference_from_regression_is_taken_class_by_class():
+def test_differences_are_taken_class_by_class():
     """Regression is right on both classes here: 0 and -1, so -0.5 +- 1.96 s / sqrt(2)."""
     scores = zero_shot.test("first", always_the_first, flat(), bright(), DIGITS)
-    apart = scores["first minus ridge regression"][2]
+    apart = scores[f"first minus {baselines.RIDGE}"][2]
     assert scores[baselines.RIDGE][2].mean == 1.0 and apart.mean == -0.5
     np.testing.assert_allclose(apart.interval, 1.96 * np.sqrt(0.5) / np.sqrt(2))
     rows = zero_shot.rows("first", [scores], bright().data, DIGITS)
-    assert {row["method"] for row in rows if not row["rival"]} == {"first minus ridge regression"}
+    rivals = (baselines.MEAN, baselines.RIDGE)
+    assert {row["method"] for row in rows if not row["rival"]} == {
+        f"first minus {x}" for x in rivals
+    }
 
 
 def test_rows_of_several_draws_are_means_with_an_interval_over_the_draws():
