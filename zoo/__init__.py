@@ -53,11 +53,11 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
     return evaluation.evaluate(model, evaluation.Conditions(**asked), data)
 
 
-def predict(model, support, query, plot="", invert=False, unlabelled="") -> list[dict]:
+def predict(model, support, query, plot="", invert=False, unlabelled="", reject=0.0) -> list[dict]:
     """Name files after the classes of a support set: see ``zoo.prediction.predict``."""
     from zoo import prediction
 
-    return prediction.predict(model, support, query, plot, invert, unlabelled)
+    return prediction.predict(model, support, query, plot, invert, unlabelled, reject)
 
 
 def learn(model, support, to, known="", invert=False):
@@ -75,8 +75,10 @@ def learn(model, support, to, known="", invert=False):
     """
     from zoo import supports
 
-    found = supports.learn(model, support, invert)
-    found = supports.add(supports.read(known), found) if known else found
+    loaded = load(model) if isinstance(model, str) else model
+    found = supports.learn(loaded, support, invert)
+    if known:
+        found = supports.add(supports.read(known), found, loaded.learner)
     supports.write(to, found)
     return found
 
@@ -85,7 +87,8 @@ def forget(known, names, to):
     """Leave classes or files out of a file of ``learn``: see ``zoo.supports.forget``."""
     from zoo import supports
 
-    found = supports.forget(supports.read(known), names)
+    kept = supports.read(known)
+    found = supports.forget(kept, names, supports.model_of(kept, "", known).learner)
     supports.write(to, found)
     return found
 
@@ -144,7 +147,15 @@ def publish(run, name: str, anyway: bool = False):
     return publishing.publish(run, name, anyway)
 
 
+def calibrate(name: str) -> dict:
+    """Fit a model's temperature again, and what tells strangers: see ``zoo.publishing``."""
+    from zoo import publishing
+
+    return publishing.calibrate(name)
+
+
 __all__ = [
+    "calibrate",
     "choose",
     "evaluate",
     "export",

@@ -102,6 +102,8 @@ def _parser() -> Parser:
     words = "folder of files without labels, for a semi-supervised model"
     named.add_argument("--unlabelled", default="", metavar="FOLDER", help=words)
     named.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
+    words = "share of what belongs that may be refused, so that strangers are: such as 0.05"
+    named.add_argument("--reject", type=float, default=0.0, metavar="SHARE", help=words)
     named.add_argument("--json", action="store_true", help="print JSON")
     named.add_argument("--plot", default="", help="draw queries and answers into this file")
 
@@ -132,6 +134,7 @@ def _parser() -> Parser:
     run = ("folder", "folder of a finished run")
     kept = command(_publish, "keep the weights of a run in zoo/weights, with a card", run, model)
     kept.add_argument("--anyway", action="store_true", help="also when its figures are doubtful")
+    command(_calibrate, "fit a model's temperature again, and what tells strangers", model)
     command(_record, "write the results of a run into results.csv, without weights", run, model)
     written = command(_report, "write the tables of all READMEs, and name chapters without a model")
     written.add_argument("--check", action="store_true", help="only tell whether they are current")
@@ -174,7 +177,7 @@ def _evaluate(options) -> None:
 
 
 def _predict(options) -> None:
-    names = ("support", "query", "plot", "invert", "unlabelled")
+    names = ("support", "query", "plot", "invert", "unlabelled", "reject")
     if options.json and not options.name and Path(options.support).is_file():
         from zoo import supports
 
@@ -224,7 +227,10 @@ def _print_answers(options, answers: list[dict]) -> None:
         return
     for answer in answers:
         chances = ", ".join(f"{name} {p:.1%}" for name, p in answer["probabilities"].items())
-        print(f"{answer['query']}: {chances}")
+        refused = answer["name"] is None
+        print(
+            f"{answer['query']}: {f'{wording.NONE_OF_THESE} ({chances})' if refused else chances}"
+        )
 
 
 def _export(options) -> None:
@@ -234,6 +240,14 @@ def _export(options) -> None:
 def _publish(options) -> None:
     folder = zoo.publish(options.folder, options.name, options.anyway)
     print(f"{folder} holds weights, options and card; python -m zoo report writes the tables.")
+
+
+def _calibrate(options) -> None:
+    found = zoo.calibrate(options.name)
+    if not found:
+        print(f"{options.name} has no classes that were kept for validation.")
+        return
+    print(f"{options.name}. {wording.calibration(found)}")
 
 
 def _record(options) -> None:

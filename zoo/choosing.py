@@ -16,14 +16,13 @@ from chapters.engine import files
 from chapters.engine.evaluation import interval95
 from datasets.readers.folder import SUFFIXES, class_files
 from zoo import baselines, catalogue, kinds, loading, prediction
-from zoo.classifying import AT_ONCE, chances, embed
+from zoo.classifying import embed, respond_in_parts
 from zoo.errors import ZooError
 from zoo.reading import labelled, read_files
 
 SHOTS = (1, 5, 20)  # examples of a class, at most
 ROUNDS = 20  # files of a class that are left out, at most
 QUERIES = 400  # of a round, at most
-PAIRS = 20_000  # of queries and classes that are compared in one call
 
 
 class Round(NamedTuple):
@@ -287,40 +286,17 @@ def _try(name: str, learner, x, item_class, rounds: list[Round], truth: np.ndarr
 def _named(learner, items, item_class, rounds: list[Round], shot: int) -> np.ndarray:
     """The class that each file left out is given, in the order of the rounds: [file]."""
     found: dict[int, np.ndarray] = {}  # number of a round -> [query]
-    for numbers in _alike(rounds, shot, int(item_class.max()) + 1):
+    for numbers in _alike(rounds, shot):
         support = np.stack([rounds[n].support[shot] for n in numbers])  # [task, support]
         queries = np.stack([rounds[n].queries for n in numbers])  # [task, query]
-        support_y = item_class[support]
-        answers = _in_parts(learner, items, support, support_y, queries).argmax(axis=-1)
-        found |= zip(numbers, answers, strict=True)
+        answers = respond_in_parts(learner, items, support, item_class[support], queries)
+        found |= zip(numbers, answers.probabilities.argmax(axis=-1), strict=True)
     return np.concatenate([found[number] for number in range(len(rounds))])
 
 
-def _alike(rounds: list[Round], shot: int, way: int) -> list[list[int]]:
-    """Rounds that one call can take: equal in shape, and no more than fit into memory."""
+def _alike(rounds: list[Round], shot: int) -> list[list[int]]:
+    """Rounds that one call can take: equal in shape."""
     by_shape: dict[tuple[int, int], list[int]] = {}
     for number, one in enumerate(rounds):
         by_shape.setdefault((len(one.support[shot]), len(one.queries)), []).append(number)
-    groups = []
-    for (_, queries), numbers in by_shape.items():
-        step = max(1, PAIRS // (queries * way))
-        groups += [numbers[start : start + step] for start in range(0, len(numbers), step)]
-    return groups
-
-
-def _in_parts(learner, items, support, support_y, queries) -> np.ndarray:
-    """Probabilities [task, query, way], with as many queries in a call as fit into memory.
-
-    Args:
-        learner: few-shot learner.
-        items: embeddings for a metric learner, what the network sees for others [file, ...].
-        support, queries: positions of files [task, support], [task, query].
-        support_y: labels [task, support].
-    """
-    pairs = support.size * (int(support_y.max()) + 1)  # [task, support, way], for one query
-    step = max(1, min(queries.shape[1], PAIRS * AT_ONCE // pairs))
-    parts = []
-    for start in range(0, queries.shape[1], step):
-        query = items[queries[:, start : start + step]]
-        parts.append(chances(learner, items[support], support_y, query))
-    return np.concatenate(parts, axis=1)
+    return list(by_shape.values())

@@ -42,6 +42,7 @@ def from_folder(entry: Entry, folder: Path) -> Loaded:
     _assign(learner, weights, folder)
     if decision:
         learner.use_decision(decision)
+    learner.temperature = card.get("calibration", {}).get("temperature", 1.0)
     kind = kinds.find(entry.model.items)
     way, item_shape = kind.sizes(learner)
     read = entry.model.read and functools.partial(_call, entry.model.read, config)

@@ -86,3 +86,23 @@ def confusions(names, truth, answers, title: str, width=WIDTH):
             color = "1" if share[row, column] > 0.6 else color
             axis.text(column, row, number, ha="center", va="center", fontsize=SMALL, color=color)
     return figure
+
+
+def reliability(curves: dict[str, np.ndarray], width=WIDTH):
+    """How often answers are right that are this probable, a panel each; on the line all is true.
+
+    Args:
+        curves: name -> of ``calibrating.reliability`` [bin, 3].
+        width: of the picture at most, in inches.
+    """
+    size = (min(3.0 * len(curves), width), 3.0)
+    figure, axes = plt.subplots(1, len(curves), figsize=size, sharey=True, squeeze=False,
+                                layout="constrained")  # fmt: skip
+    for axis, (name, rows) in zip(axes[0], curves.items(), strict=True):
+        share, chance, right = rows[rows[:, 0] > 0].T
+        axis.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=1)
+        axis.vlines(chance, np.minimum(chance, right), np.maximum(chance, right), color=WRONG)
+        axis.scatter(chance, right, s=10 + 200 * share, color="0", zorder=2)
+        axis.set(title=name, xlabel="probability of the answer", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes[0, 0].set_ylabel("share that is right")
+    return figure

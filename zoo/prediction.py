@@ -8,11 +8,12 @@ import numpy as np
 from chapters.engine.configuration import suggest
 from chapters.engine.files import write_figure
 from datasets.readers.folder import class_files, loose_files
-from zoo import loading, supports
+from zoo import loading, rejecting, supports
 from zoo.classifying import answers, embed
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
 from zoo.reading import read_files
+from zoo.records.wording import NONE_OF_THESE
 
 PLOTS = (".png", ".pdf", ".svg", ".jpg")
 
@@ -24,6 +25,7 @@ def predict(
     plot: str | Path = "",
     invert: bool = False,
     unlabelled: str | Path = "",
+    reject: float = 0.0,
 ) -> list[dict]:
     """Name files after the classes of a support set.
 
@@ -36,10 +38,13 @@ def predict(
         invert: pictures are light on dark for a model that knows dark on light, or the reverse;
             a file knows it.
         unlabelled: folder of files of these classes, and of others, for a semi-supervised model.
+        reject: share of what belongs to the classes that may be refused, so that what does not
+            is: a file that is farther away than all but this share has the name None. 0 for never.
 
     Returns:
-        For each file ``query``, ``name`` of the most probable class, and ``probabilities`` of all
-        classes, most probable first.
+        For each file ``query``, ``name`` of the most probable class, ``probabilities`` of all
+        classes, most probable first, and ``distance`` from the nearest in a unit of the model's
+        own; with ``reject`` also ``limit``, the largest distance that is not refused.
 
     Raises:
         ZooError, DataError: a model that takes no files, more classes than it can tell apart, a
@@ -47,20 +52,27 @@ def predict(
     """
     plot = plot_file(plot)
     query = _asked(query)
+    if reject and unlabelled:
+        raise ZooError("--reject is not for --unlabelled, whose files move what belongs; give one.")
     loaded, known = _known(model, support, invert, unlabelled, plot)
+    limit = rejecting.limit(loaded.card, known.labels, known.distances, reject) if reject else None
     query_x = read_files(loaded, query, known.invert)
     others = {}
     if unlabelled:
         files = loose_files(unlabelled, loaded.kind.files)
         others["unlabelled"] = embed(loaded.learner, read_files(loaded, files, known.invert))
-    probabilities = answers(loaded.learner, known.items, known.labels, query_x, **others)
+    found = answers(loaded.learner, known.items, known.labels, query_x, **others)
+    named = [
+        _answer(path, known.classes, row, distance, limit)
+        for path, row, distance in zip(
+            query, found.probabilities, found.distance.min(axis=-1), strict=True
+        )
+    ]
     if plot:
         groups = class_files(support, loaded.kind.files)
         examples = read_files(loaded, [group[0] for group in groups.values()], invert)
-        _draw(plot, loaded, query_x, examples, known.classes, probabilities, query)
-    return [
-        _answer(path, known.classes, row) for path, row in zip(query, probabilities, strict=True)
-    ]
+        _draw(plot, loaded, query_x, examples, known.classes, found.probabilities, named)
+    return named
 
 
 def _known(model, support, invert: bool, unlabelled, plot) -> tuple[Loaded, supports.Support]:
@@ -110,8 +122,9 @@ def match(model: str | Loaded, descriptions: Iterable[str], query: Iterable[str 
                        "two or more, each once.")  # fmt: skip
     inputs = {"attributes": loaded.describe(names), "query_x": loaded.read(query)}
     prediction = loaded.learner({name: x[None] for name, x in inputs.items()}, training=False)[0]
-    probabilities = np.asarray(loaded.learner.answer(prediction, None)["probabilities"])
-    return [_answer(path, names, row) for path, row in zip(query, probabilities, strict=True)]
+    found = loaded.learner.answer(prediction, None)
+    rows = np.asarray(found["probabilities"]), np.asarray(found["distance"]).min(axis=-1)
+    return [_answer(path, names, *one) for path, *one in zip(query, *rows, strict=True)]
 
 
 def _asked(query: Iterable[str | Path]) -> list[str]:
@@ -125,12 +138,15 @@ def _asked(query: Iterable[str | Path]) -> list[str]:
     return query
 
 
-def _answer(path: str, names: list[str], probabilities) -> dict:
+def _answer(path: str, names: list[str], probabilities, distance, limit=None) -> dict:
     order = np.argsort(-probabilities, kind="stable")
+    refused = limit is not None and not distance <= limit.distance
     return {
         "query": path,
-        "name": names[order[0]],
+        "name": None if refused else names[order[0]],
         "probabilities": {names[k]: round(float(probabilities[k]), 4) for k in order},
+        "distance": round(float(distance), 4),
+        **({} if limit is None else {"limit": round(limit.distance, 4)}),
     }
 
 
@@ -149,9 +165,11 @@ def plot_file(plot: str | Path) -> Path | None:
     return path
 
 
-def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, query) -> None:
+def _draw(path: Path, loaded: Loaded, query_x, support_x, names, probabilities, named) -> None:
     from zoo import pictures
 
-    labels = [Path(file).name for file in query]
+    labels = [
+        Path(one["query"]).name + ("" if one["name"] else f"\n{NONE_OF_THESE}") for one in named
+    ]
     figure = pictures.answers(loaded, query_x, support_x, names, probabilities, labels)
     write_figure(path, figure)

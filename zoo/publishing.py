@@ -6,8 +6,9 @@ from pathlib import Path
 
 from chapters.engine import files
 from chapters.engine.results import read
-from zoo import catalogue, loading
+from zoo import calibrating, catalogue, loading
 from zoo.errors import ZooError
+from zoo.loaded import Loaded
 from zoo.records import cards, results, safety, store
 
 
@@ -54,6 +55,21 @@ def publish(run: str | Path, name: str, anyway: bool = False) -> Path:
     return folder
 
 
+def calibrate(name: str) -> dict:
+    """Calibrate a published model again, and write card and pictures.
+
+    Returns:
+        What the card says of it; empty for a model without classes that were kept for validation.
+
+    Raises:
+        ZooError: no such model, or files that are not to be trusted.
+    """
+    entry = catalogue.published(name)
+    with store.lock():
+        _complete(loading.from_folder(entry, entry.folder), entry, entry.folder)
+        return cards.read(entry.folder).get("calibration", {})
+
+
 def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict, metrics: dict) -> None:
     """Everything an entry consists of; the card comes last and from the model as it is loaded."""
     for part in (store.WEIGHTS, store.DECISION):
@@ -73,6 +89,16 @@ def _fill(folder: Path, run: Path, entry: catalogue.Entry, config: dict, metrics
         **metrics,
     }
     files.write_json(folder / store.CARD, card)
-    loaded = loading.from_folder(entry, folder)
-    files.write_json(folder / store.CARD, cards.complete(loaded, entry))
+    _complete(loading.from_folder(entry, folder), entry, folder)
+
+
+def _complete(loaded: Loaded, entry: catalogue.Entry, folder: Path) -> None:
+    """What is found by trying the model: calibration, card, pictures."""
+    calibration, curves = calibrating.measure(loaded)
+    loaded.learner.temperature = calibration.get("temperature", 1.0)
+    loaded.card.pop("calibration", None)
+    found = {"calibration": calibration} if calibration else {}
+    files.write_json(folder / store.CARD, cards.complete(loaded, entry) | found)
     cards.picture(loaded, folder)
+    if curves:
+        cards.reliability(curves, folder)

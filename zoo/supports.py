@@ -21,9 +21,10 @@ from zoo.errors import ZooError
 from zoo.loaded import Loaded
 from zoo.reading import check_takes_examples, check_way, labelled, read_files
 from zoo.records import safety
+from zoo.rejecting import left_out
 
 LIMIT = 2**28  # bytes of a file
-ARRAYS = {"about": np.uint8, "items": np.float32, "labels": np.int32}
+ARRAYS = {"about": np.uint8, "items": np.float32, "labels": np.int32, "distances": np.float32}
 FIELDS = {"model": str, "sha256": str, "classes": list, "files": list, "invert": bool}
 
 
@@ -36,6 +37,7 @@ class Support(NamedTuple):
     files: list[str]  # class and name of the file that an item came from
     labels: np.ndarray  # [item]
     items: np.ndarray  # of ``classifying.embed`` [item, ...]
+    distances: np.ndarray  # of ``rejecting.left_out`` [item]
     invert: bool  # whether pictures were light on dark
 
 
@@ -56,19 +58,25 @@ def learn(model: str | Loaded, folder: str | Path, invert: bool = False) -> Supp
     groups = class_files(folder, loaded.kind.files)
     check_way(loaded, len(groups), str(folder))
     paths, labels = labelled(groups)
+    items = embed(loaded.learner, read_files(loaded, paths, invert))
     return Support(
         model=loaded.name,
         sha256=loaded.card.get("sha256", ""),
         classes=list(groups),
         files=[f"{name}/{path.name}" for name, group in groups.items() for path in group],
         labels=labels,
-        items=embed(loaded.learner, read_files(loaded, paths, invert)),
+        items=items,
+        distances=left_out(loaded.learner, items, labels),
         invert=invert,
     )
 
 
-def add(known: Support, more: Support) -> Support:
+def add(known: Support, more: Support, learner) -> Support:
     """Both together; new classes come after the known ones.
+
+    Args:
+        known, more: of one model.
+        learner: of that model.
 
     Raises:
         ZooError: they are of different models, or have a file of one name.
@@ -80,20 +88,24 @@ def add(known: Support, more: Support) -> Support:
         raise ZooError(f"{twice[0]} is known already; rename the file, or forget it first.")
     classes = list(dict.fromkeys([*known.classes, *more.classes]))
     labels = np.array([classes.index(more.classes[k]) for k in more.labels], np.int32)
+    labels = np.concatenate([known.labels, labels])
+    items = np.concatenate([known.items, more.items])
     return known._replace(
         classes=classes,
         files=[*known.files, *more.files],
-        labels=np.concatenate([known.labels, labels]),
-        items=np.concatenate([known.items, more.items]),
+        labels=labels,
+        items=items,
+        distances=left_out(learner, items, labels),
     )
 
 
-def forget(known: Support, names: list[str]) -> Support:
+def forget(known: Support, names: list[str], learner) -> Support:
     """The same without some classes or files.
 
     Args:
         known: what there is.
         names: of classes (``oak``) or files (``oak/1.jpg``).
+        learner: of its model.
 
     Raises:
         ZooError: a name that is not there, or too few classes that are left.
@@ -106,11 +118,13 @@ def forget(known: Support, names: list[str]) -> Support:
     classes = list(dict.fromkeys(of[i] for i in sorted(kept, key=lambda i: known.labels[i])))
     if len(classes) < 2:
         raise ZooError(f"{len(classes)} class(es) would be left; two are needed.")
+    labels, items = np.array([classes.index(of[i]) for i in kept], np.int32), known.items[kept]
     return known._replace(
         classes=classes,
         files=[known.files[i] for i in kept],
-        labels=np.array([classes.index(of[i]) for i in kept], np.int32),
-        items=known.items[kept],
+        labels=labels,
+        items=items,
+        distances=left_out(learner, items, labels),
     )
 
 
@@ -141,10 +155,10 @@ def model_of(known: Support, model: str | Loaded, source: str | Path) -> Loaded:
 def write(path: str | Path, support: Support) -> None:
     """Write a file; equal content gives equal bytes."""
     about = support._asdict()
-    items, labels = about.pop("items"), about.pop("labels")
+    arrays = {name: about.pop(name) for name in ARRAYS if name in about}
     text = json.dumps(about, ensure_ascii=False, sort_keys=True).encode()
     content = io.BytesIO()
-    np.savez(content, about=np.frombuffer(text, np.uint8), items=items, labels=labels)
+    np.savez(content, about=np.frombuffer(text, np.uint8), **arrays)
     files.write_bytes(Path(path), content.getvalue())
 
 
@@ -192,8 +206,9 @@ def _misfit(support: Support) -> str:
     names = [*support.classes, *support.files]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         return "names are no texts, or stand twice"
-    if support.labels.shape != (count,) or support.items.ndim < 2 or len(support.items) != count:
-        return "files, labels and items are not equally many"
+    of_items = [support.labels.shape, support.distances.shape]
+    if of_items != [(count,)] * 2 or support.items.ndim < 2 or len(support.items) != count:
+        return "files, labels, items and distances are not equally many"
     if len(support.classes) < 2 or set(support.labels) != set(range(len(support.classes))):
         return "there are not two classes or more with an item each"
     return "" if np.isfinite(support.items).all() else "items are not finite"

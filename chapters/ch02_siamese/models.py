@@ -132,10 +132,9 @@ class NearestNeighbour(MetricLearner):
         distance = tf.squeeze(distance, axis=-1)
         return -self.sharpness * nearest_of_class(distance, support_y)
 
-    def answer(self, prediction, support_y):
-        """Distance to the nearest support item of each class, and probabilities: [query, way]."""
-        probabilities = tf.nn.softmax(prediction, axis=-1)
-        return {"distance": -prediction / self.sharpness, "probabilities": probabilities}
+    def distances(self, prediction):
+        """Distance to the nearest support item of each class: [..., way]."""
+        return -prediction / self.sharpness
 
     def get_config(self):
         siamese = keras.saving.serialize_keras_object(self.siamese)

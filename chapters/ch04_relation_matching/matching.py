@@ -12,6 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
+from chapters.engine import tasks
 from chapters.engine.learner import ABSENT
 from chapters.engine.metric import MetricLearner
 
@@ -56,11 +57,20 @@ def log_probability(similarity, support_y, way):
     """
     # p(y | x, S) = sum_i a(x, x_i) y_i                                               equation 1
     # so log p(k) = log sum_{i: y_i = k} exp(s_i) - log sum_i exp(s_i), without tiny quotients
+    of_all = _log_sum_exp(similarity, axis=2)[..., None]  # [task, query, 1]
+    return class_similarity(similarity, support_y, way) - of_all  # [task, query, way]
+
+
+def class_similarity(similarity, support_y, way):
+    """log sum_{i: y_i = k} exp(s_i): how like the items of each class queries are, before the
+    attention is shared out.
+
+    Arguments as for ``log_probability``.
+    """
     outside = tf.one_hot(support_y, way, on_value=0.0, off_value=-ABSENT, dtype=similarity.dtype)
     # [task, query, support, way]
     of_class = similarity[..., None] + outside[:, None]
-    of_all = _log_sum_exp(similarity, axis=2)[..., None]  # [task, query, 1]
-    return _log_sum_exp(of_class, axis=2) - of_all  # [task, query, way]
+    return _log_sum_exp(of_class, axis=2)  # [task, query, way]
 
 
 def _log_sum_exp(x, axis):
@@ -113,6 +123,23 @@ class MatchingNetwork(MetricLearner):
         """log p(y | x, S) [task, query, way], from g'(x_i) and f'(x) of one encoder (E4.15)."""
         similarity = self.similarity(support_z, query_z)  # [task, query, support]
         return log_probability(similarity, support_y, tf.reduce_max(support_y) + 1)
+
+    def compare(self, support_z, support_y, query_z, **others):
+        """``classify``, and distances [task, query, way].
+
+        A query that is like nothing shares out its attention as well as one that belongs: log p is
+        no distance, what it is made of is.
+        """
+        similarity = self.similarity(support_z, query_z)  # [task, query, support]
+        way = tf.reduce_max(support_y) + 1
+        log_p = log_probability(similarity, support_y, way)
+        return log_p, -class_similarity(similarity, support_y, way)
+
+    def predict_with_distance(self, inputs):
+        """As ``compare``, from items."""
+        inputs = tasks.checked_task(self, inputs)
+        support_z, query_z = self.embed_task(inputs)
+        return self.compare(support_z, inputs["support_y"], query_z)
 
     def similarity(self, support_z, query_z):
         """What the attention is a softmax of: cos(f(x, S), g(x_i, S)), scaled.

@@ -22,9 +22,9 @@ TOLERANCE = 1e-5  # largest accepted difference from Python
 def adapt_and_predict(learner, strict: bool = False, full: bool = False) -> Callable:
     """The ``serve`` endpoint of a learner: a function of one task.
 
-    It returns what ``learner.answer`` says, such as ``probabilities`` [query, way]. Labels that the
-    learner cannot have, and items that are not finite, never get a plausible answer: all is NaN, or
-    the row of the query that is not finite.
+    It returns what ``learner.answer`` says: ``probabilities`` and ``distance`` [query, way]. Labels
+    that the learner cannot have, and items that are not finite, never get a plausible answer: all
+    is NaN, or the row of the query that is not finite.
 
     Args:
         learner: ``FewShotLearner``.
@@ -42,8 +42,9 @@ def adapt_and_predict(learner, strict: bool = False, full: bool = False) -> Call
             task["support_y"], usable, checks = _checked_support(learner, task)
         with tf.control_dependencies([x for x in checks if strict and x is not None]):
             batch = {name: x[None] for name, x in task.items()}  # [1, item, ...]
-        prediction = learner(batch, training=False)[0]  # [query, way] or [query, out]
-        answers = learner.answer(prediction, task.get("support_y"))
+        prediction, distance = learner.predict_with_distance(batch)  # [1, query, ...]
+        distances = [] if distance is None else [distance[0]]
+        answers = learner.answer(prediction[0], task.get("support_y"), *distances)
         others = [x for name, x in task.items() if name != "query_x" and x.dtype.is_floating]
         usable &= tf.reduce_all([tf.reduce_all(finite_items(x)) for x in others])
         keep = finite_items(task["query_x"]) & usable  # [query]
@@ -100,7 +101,8 @@ def export(folder: str | Path, endpoints: dict[str, tuple]) -> float:
             free, or as many as ``free`` says (2 for sequences).
 
     Returns:
-        Largest absolute difference between the loaded SavedModel and Python on the examples.
+        Largest difference between the loaded SavedModel and Python on the examples; relative where
+        values are above 1.
 
     Raises:
         RunError: the difference is above ``TOLERANCE``, or ``folder`` holds something else.
@@ -171,8 +173,15 @@ def _difference(folder: Path, endpoints, examples) -> float:
         function, _ = endpoints[name]
         expected, found = _flat(function(**example)), _flat(loaded.signatures[name](**example))
         for ours, theirs in zip(expected, found, strict=True):
-            largest = np.maximum(largest, np.max(np.abs(ours - theirs)))
+            largest = np.maximum(largest, apart(ours, theirs))
     return float(largest)
+
+
+def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Largest difference of two answers, relative where they are above 1; infinities may agree."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(ours - theirs) / np.maximum(1.0, np.abs(ours))
+    return float(np.max(np.where(ours == theirs, 0.0, difference), initial=0.0))
 
 
 def _flat(outputs) -> list[np.ndarray]:

@@ -27,6 +27,7 @@ class FewShotLearner(keras.Model):
         output: what a prediction is: "logits" of classes; "values", the targets themselves; or a
             word of the subclass's own, which then has ``answer`` and ``task_metrics``.
         outputs: values of a prediction.
+        temperature: what logits are divided by before they become probabilities.
         OPTIONAL: inputs that a task may lack.
     """
 
@@ -34,6 +35,7 @@ class FewShotLearner(keras.Model):
     way: int | None = None
     output: str = "logits"
     outputs: int | None = None
+    temperature: float = 1.0
     OPTIONAL: tuple[str, ...] = ()
 
     @property
@@ -67,12 +69,28 @@ class FewShotLearner(keras.Model):
         """
         return super().__call__(tasks.checked_task(self, inputs), *arguments, **options)
 
-    def answer(self, prediction, support_y):
+    def predict_with_distance(self, inputs):
+        """Predictions of the queries, and distances for ``answer``; None where logits have them."""
+        return self(inputs, training=False), None
+
+    def distances(self, prediction):
+        """How far queries are from each class, from its logits: [..., way].
+
+        The unit is the learner's own. A query that is far from every class may be of none.
+        """
+        return -prediction
+
+    def answer(self, prediction, support_y, distance=None):
         """One task's predictions as an exported model gives them: name -> [query, ...].
 
         Args:
             prediction: [query, way] or [query, out].
             support_y: labels [support] or targets [support, out]; None without a support set.
+            distance: [query, way], of ``predict_with_distance``.
+
+        Returns:
+            ``query_y``; or ``probabilities``, and ``distance``, which is infinite for a class that
+            the support set does not show.
         """
         if not self.labelled:
             return {"query_y": prediction}
@@ -82,11 +100,14 @@ class FewShotLearner(keras.Model):
             )
         if prediction.shape[-1] == 1 and self.way:  # the logit of the second of two classes
             prediction = tf.concat([tf.zeros_like(prediction), prediction], axis=-1)
-        if support_y is None:
-            return {"probabilities": tf.nn.softmax(prediction, axis=-1)}
-        member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
-        present = tf.reduce_max(member, axis=0)  # [way]
-        return {"probabilities": tf.nn.softmax(prediction - ABSENT * (1 - present), axis=-1)}
+        distance = self.distances(prediction) if distance is None else distance
+        logits = prediction / self.temperature
+        if support_y is not None:
+            member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
+            present = tf.reduce_max(member, axis=0)  # [way]
+            logits -= ABSENT * (1 - present)
+            distance = tf.where(present > 0, distance, float("inf"))
+        return {"probabilities": tf.nn.softmax(logits, axis=-1), "distance": distance}
 
     def task_metrics(self, query_y, prediction) -> dict[str, tf.Tensor]:
         """What people read beside the loss, per task: accuracy of classes, nothing of values.

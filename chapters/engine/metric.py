@@ -51,6 +51,15 @@ class MetricLearner(FewShotLearner):
         """
         raise NotImplementedError
 
+    def compare(self, support_z, support_y, query_z, **others):
+        """``classify``, and distances for ``answer``; None where logits have them.
+
+        Args:
+            support_z, support_y, query_z: as for ``classify``.
+            others: what ``classify`` of a subclass takes besides.
+        """
+        return self.classify(support_z, support_y, query_z, **others), None
+
     def encode(self, x):
         """What the encoder says, with stored batch-norm averages: [item, ...] -> [item, dim]."""
         return embed_items(self._encoder, x)

@@ -44,7 +44,8 @@ def test_files_are_what_their_card_says(name):
     assert hashlib.sha256(content).hexdigest() == card["sha256"]
     assert len(content) == card["bytes"] < LARGEST
     assert card["name"] == name
-    known = {store.WEIGHTS, store.CONFIG, store.CARD, store.DECISION, "picture.png"}
+    pictures = {"picture.png", "reliability.png"}
+    known = {store.WEIGHTS, store.CONFIG, store.CARD, store.DECISION, *pictures}
     assert {path.name for path in folder.iterdir()} <= known
     shown = name in DECLARED and DECLARED[name].model.items != "sequence"
     assert (folder / "picture.png").exists() or not shown

@@ -16,7 +16,7 @@ from chapters.engine.metric import MetricLearner
 from datasets.errors import DataError
 from datasets.readers.folder import class_files
 from zoo import __main__ as command_line
-from zoo import baselines, choosing, loading, pictures
+from zoo import baselines, choosing, classifying, loading, pictures
 from zoo.errors import ZooError
 
 NAME = "prototypical-omniglot-1shot"
@@ -125,8 +125,8 @@ def test_thousands_of_classes_are_asked_for_in_part():
 
 
 def test_rounds_in_one_call_or_in_many_give_the_same_answers(folder, choice, monkeypatch):
-    monkeypatch.setattr(choosing, "PAIRS", 1)
-    monkeypatch.setattr(choosing, "AT_ONCE", 1)
+    monkeypatch.setattr(classifying, "PAIRS", 1)
+    monkeypatch.setattr(classifying, "AT_ONCE", 1)
     again = zoo.choose(folder, pattern=NAME)
     for one, other in zip(choice.tried, again.tried, strict=True):
         assert one.name == other.name

@@ -57,8 +57,12 @@ def test_a_file_gives_the_answers_of_the_folder_to_the_last_bit(name, folder, qu
     loaded, known = loading.load(name), supports.read(path)
     seen = supports.learn(loaded, folder)
     assert (known.items == seen.items).all() and known.items.dtype == np.float32
-    assert known._replace(items=0, labels=0) == seen._replace(items=0, labels=0)
-    assert zoo.predict("", path, queries) == zoo.predict(loaded, folder, queries)
+    np.testing.assert_array_equal(known.distances, seen.distances)
+    arrays = dict.fromkeys(("items", "labels", "distances"), 0)
+    assert known._replace(**arrays) == seen._replace(**arrays)
+    for reject in (0.0, 0.5):
+        ours = zoo.predict("", path, queries, reject=reject)
+        assert ours == zoo.predict(loaded, folder, queries, reject=reject)
 
 
 def test_what_is_added_and_forgotten_again_leaves_no_trace(folder, file, tmp_path):

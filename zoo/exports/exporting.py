@@ -35,7 +35,7 @@ class Exported(NamedTuple):
     title: str  # of the format
     path: Path
     size: int  # bytes
-    difference: float  # largest absolute one
+    difference: float  # largest one, relative where answers are above 1
     tasks: str  # it was found on, in words
     undecided: int  # tasks that say nothing
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chapters.engine.export import apart
 from zoo.errors import ZooError
 from zoo.exports.formats import FORMATS
 from zoo.kinds.base import Task
@@ -21,7 +22,7 @@ NUDGES, NUDGE = 32, 64 * np.finfo(np.float32).eps
 class Found(NamedTuple):
     """What a comparison found."""
 
-    difference: float  # largest absolute one
+    difference: float  # largest one, relative where answers are above 1
     tasks: str  # in words
     undecided: int  # tasks that say nothing, see ``compare``
 
@@ -60,13 +61,13 @@ def compare(loaded: Loaded, format: str, path: Path, points: dict) -> Found:
     for call, inputs in asked.items():
         function = points[call.partition("/")[0]].function
         expected = _answers(function, inputs)
-        apart = _largest_difference(
+        difference = _largest_difference(
             expected, {name: answers[f"{call}/{name}"] for name in expected}
         )
-        if apart > tolerance and _moves(function, inputs, expected, apart / 2):
+        if difference > tolerance and _moves(function, inputs, expected, difference / 2):
             undecided += 1
         else:
-            largest = np.maximum(largest, apart)
+            largest = np.maximum(largest, difference)
     if undecided > len(tasks) / 2:
         raise ZooError(
             f"{loaded.name} cannot be compared: in {undecided} of {len(tasks)} tasks its answers "
@@ -128,13 +129,11 @@ def run_alone(format: str, path: Path, asked: dict[str, Task]) -> dict[str, np.n
 
 
 def _largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> float:
-    """Over all outputs; not a number when one of them is not."""
+    """Over all outputs, see ``export.apart``; not a number when one of them is not."""
     largest = 0.0
     for name, x in ours.items():
         y = theirs[name]
         if x.shape != y.shape:
             raise ZooError(f"The exported file answers {name} {y.shape}, Python {x.shape}.")
-        with np.errstate(invalid="ignore"):
-            apart = np.where(x == y, 0.0, np.abs(x - y))  # infinite distances may agree
-        largest = np.maximum(largest, np.max(apart))
+        largest = np.maximum(largest, apart(x, y))
     return float(largest)

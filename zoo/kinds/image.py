@@ -28,12 +28,12 @@ class Image(Labelled):
         """The network's size."""
         return {"size": loaded.item_shape[0]}
 
-    def _data(self, loaded):
+    def data(self, loaded):
         """Also an own folder of class folders, where it lies on this machine."""
         name = loaded.config.data
         own = name and name not in datasets.LOADERS and not name.endswith("/")
         there = own and Path(name).is_dir() and has_classes(name)
-        return load_own(loaded.config) if there else super()._data(loaded)
+        return load_own(loaded.config) if there else super().data(loaded)
 
     def preprocessing(self, loaded):
         """Orientation, ground, colours, size, and which end is ink."""

@@ -68,7 +68,7 @@ class Labelled(Kind):
 
     def real_tasks(self, loaded):
         """A task for each way of the set that the model knows, or of its stand-in."""
-        data = self._data(loaded)
+        data = self.data(loaded)
         if data is None or data.image_shape != loaded.item_shape:
             return {}
         data = dataclasses.replace(data, splits={"all": np.arange(len(data.class_names))})
@@ -82,7 +82,7 @@ class Labelled(Kind):
         ]
         return {data.name: [first(sampler(0)[0]) for sampler in samplers]}
 
-    def _data(self, loaded):
+    def data(self, loaded):
         """The set of the training, where it lies on this machine, or its stand-in."""
         name = loaded.config.data
         if name not in datasets.LOADERS:

@@ -14,6 +14,9 @@ STATISTICS = {
 }
 
 
+NONE_OF_THESE = "none of these"  # of a query that is too far from every class
+
+
 def column(row: dict[str, str]) -> str:
     """Heading of a figure: ``5-way 1-shot, honest (%)``."""
     return heading(row)
@@ -22,6 +25,14 @@ def column(row: dict[str, str]) -> str:
 def cell(row: dict[str, str]) -> str:
     """A figure with its interval, where there is one."""
     return " ± ".join(figure(row, key) for key in ("mean", "interval") if row[key])
+
+
+def calibration(found: dict) -> str:
+    """What a card says of a model's probabilities."""
+    return (
+        f"Calibration: temperature {found['temperature']:g}; probabilities are off by "
+        f"{found['error']:.1%} on average, by {found['error_before']:.1%} without it."
+    )
 
 
 def published(row: dict[str, str]) -> str:

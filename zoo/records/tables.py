@@ -1,0 +1,54 @@
+"""Tables of pages that a command measures: a line for each model, in the order of the catalogue."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from chapters.engine import files
+from zoo import catalogue
+from zoo.records import store
+
+
+class Table(NamedTuple):
+    """A table between two comments of a page."""
+
+    page: Path
+    name: str  # the first comment begins with it
+    titles: list[str]  # of the columns; the first, of the names, is empty
+
+    def read(self) -> str:
+        """The page as it stands."""
+        return self.page.read_text(encoding="utf-8")
+
+    def rows(self, page: str) -> dict[str, list[str]]:
+        """Name -> cells of its line on the page."""
+        block = self._block.search(page)
+        lines = block[2].splitlines()[2:] if block else []
+        split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+        return {cells[0].strip("`"): cells for cells in split}
+
+    def generate(self, page: str, measured: dict[str, list[str]]) -> str:
+        """The page with these lines in its table."""
+        lines = [self.titles, ["---"] * len(self.titles), *measured.values()]
+        text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        return self._block.sub(lambda match: match[1] + text + match[3], page)
+
+    def measure(self, names: list[str], one: Callable[[str], list[str]]) -> None:
+        """Measure models, and write the page after each.
+
+        Args:
+            names: of published models.
+            one: name -> cells of its line.
+        """
+        known = self.rows(self.read())
+        for name in names:
+            known[name] = one(name)
+            print(*known[name], sep="  ", flush=True)
+            kept = {name: known[name] for name in catalogue.list_models() if name in known}
+            with store.lock():
+                files.write_text(self.page, self.generate(self.read(), kept))
+
+    @property
+    def _block(self) -> re.Pattern:
+        return re.compile(rf"(<!-- {self.name} .*? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
