@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, changed, option
 from chapters.experiments.options import (
     CLASSES,
     ITEMS,
     ONE_DEVICE,
     STEPS,
+    ImageOptions,
     MetricOptions,
     ZeroShotOptions,
 )
@@ -312,6 +313,65 @@ ZERO_SHOT = {
     },
 }
 
+# --- spoken words ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SpokenConfig(RunConfig):
+    """Options of ``chapters.ch03_prototypical.train_spoken``."""
+
+    data: str = option(
+        "spoken_words",
+        "spoken_words (said by espeak-ng; the test is recordings of digits) or synth_words "
+        "(generated, no program needed)",
+        choices=("spoken_words", "synth_words"),
+    )
+    words: int = option(
+        1000,
+        "different words, of which a tenth is validated on",
+        minimum=50,
+        maximum=3000,
+        only=("data", "spoken_words"),
+    )
+    clips: int = option(
+        24,
+        "of each word, in different voices",
+        minimum=8,
+        maximum=140,
+        only=("data", "spoken_words"),
+    )
+    augment: bool = option(
+        True, "training clips are stretched, shifted, tilted in their spectrum, and put in noise"
+    )
+    way: int = changed(ImageOptions, "way", 20, "words per training episode")
+    shot: int = changed(ImageOptions, "shot", 3, "support clips per word")
+    query: int = changed(ImageOptions, "query", 5, "query clips per word")
+    tasks: int = changed(ImageOptions, "tasks", 1)
+    steps: int = changed(ImageOptions, "steps", 8000)
+    steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 500)
+    steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)
+    validation_episodes: int = changed(ImageOptions, "validation_episodes", 100)
+    test_episodes: int = changed(ImageOptions, "test_episodes", 1000)
+    h_dim: int = changed(MetricOptions, "h_dim", 64)
+    z_dim: int = changed(MetricOptions, "z_dim", 64)
+    momentum: float = changed(MetricOptions, "momentum", 0.99)
+    learning_rate: float = option(1e-3, "Adam's rate at the start; falls to zero", minimum=0.0)
+
+
+SPOKEN = {
+    # No program and no recordings: synthesised words, a minute on two cores.
+    "quick": {
+        "data": "synth_words",
+        "way": 10,
+        "momentum": 0.9,
+        "steps": 200,
+        "steps_per_epoch": 50,
+        "validation_episodes": 20,
+        "test_episodes": 100,
+    },
+    "words": {},
+}
+
 # --- scripts and models ---------------------------------------------------------------------------
 
 SCRIPTS = {
@@ -335,6 +395,11 @@ SCRIPTS = {
         "Semi-supervised prototypical network: unlabelled items refine the prototypes.",
         SemiSupervisedConfig,
         SEMI_SUPERVISED,
+    ),
+    "train_spoken": Script(
+        "Prototypical network on spoken words: learned from a speaking program, for any voice.",
+        SpokenConfig,
+        SPOKEN,
     ),
     "train_zero_shot": Script(
         "Zero-shot prototypical network: name what nobody has shown, by its description.",
@@ -371,12 +436,21 @@ SEMI = Model(
     read="chapters.experiments.images:read",
 )
 
+SPOKEN_WORDS = Model(
+    script="train_spoken",
+    build="chapters.ch03_prototypical.train_spoken:build_learner",
+    items="word",
+    evaluate="chapters.ch03_prototypical.spoken:evaluate",
+    read="chapters.ch03_prototypical.spoken:read",
+)
+
 MODELS = {
     "prototypical-omniglot-1shot": CHARACTERS,
     "prototypical-omniglot-5shot": CHARACTERS,
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
     "prototypical-omniglot-background": CHARACTERS,
     "prototypical-emoji": CHARACTERS,
+    "prototypical-words": SPOKEN_WORDS,
     "gaussian-omniglot": GAUSSIAN_CHARACTERS,
     # Trained where three quarters of the examples are damaged.
     "gaussian-omniglot-damaged": GAUSSIAN_CHARACTERS,

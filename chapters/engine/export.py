@@ -160,9 +160,10 @@ def write(folder: str | Path, endpoints: dict[str, tuple[Callable, list[tf.Tenso
 
 def _signature(example, free=1) -> list[tf.TensorSpec]:
     """One input per argument, its leading axes free."""
-    return [
-        tf.TensorSpec([None] * free + x.shape[free:], x.dtype, name) for name, x in example.items()
-    ]
+    shapes = {
+        name: [None] * min(free, len(x.shape)) + x.shape[free:] for name, x in example.items()
+    }
+    return [tf.TensorSpec(shapes[name], x.dtype, name) for name, x in example.items()]
 
 
 def _difference(folder: Path, endpoints, examples) -> float:

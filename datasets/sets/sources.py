@@ -163,14 +163,18 @@ CLIPS_PART = Part(
 
 def fetch_cats_dogs(folder: Path, offline: bool = False) -> None:
     """The 42 clips, one download each, checked together before the folder gets its name."""
+    _fetch_each(folder, CLIPS_PART, CLIPS_URL, CLIP_NAMES, offline)
+
+
+def _fetch_each(folder: Path, wanted: Part, url: str, names: Sequence[str], offline: bool) -> None:
     with remote.lock(folder):
-        if CLIPS_PART.find(folder):
+        if wanted.find(folder):
             return
         with remote.part_of(folder) as part:
-            for name in CLIP_NAMES:
-                clip = RemoteFile(name, CLIPS_URL + name, max_bytes=2_000_000, digest="")
+            for name in names:
+                clip = RemoteFile(name, url + name, max_bytes=2_000_000, digest="")
                 remote.download(clip, part, offline)
-            remote.check(part, CLIPS_PART.digest, CLIPS_PART.suffix, name=CLIPS_URL)
+            remote.check(part, wanted.digest, wanted.suffix, name=url)
 
 
 # --- Emoji: nine open sets, one file each, as iconify keeps them ----------------------------------
@@ -208,12 +212,42 @@ def fetch_emoji(folder: Path, offline: bool = False) -> None:
             remote.fetch(file, folder, offline)
 
 
+# --- Spoken digits: 6 people, 10 digits, the first 20 of their 50 recordings ----------------------
+
+# Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0; the addresses could not be tried.
+DIGITS_URL = (
+    "https://raw.githubusercontent.com/Jakobovski/free-spoken-digit-dataset/"
+    "26eb9aaf76e81b692f806f9140c2d2777410d7a1/recordings/"
+)
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+DIGIT_NAMES = tuple(
+    f"{digit}_{speaker}_{number}.wav"
+    for digit in range(10)
+    for speaker in SPEAKERS
+    for number in range(20)
+)
+DIGITS_PART = Part(
+    layouts=(".",),
+    suffix=".wav",
+    files=len(DIGIT_NAMES),
+    digest="ec434465e7a76a0a273338c1dd6264bd8fb3f46ecf0909ffcda105fbe0bcbf0c",
+)
+
+
+def fetch_spoken_digits(folder: Path, offline: bool = False) -> None:
+    """The recordings, one download each, checked together before the folder gets its name."""
+    _fetch_each(folder, DIGITS_PART, DIGITS_URL, DIGIT_NAMES, offline)
+
+
 # --- look-up --------------------------------------------------------------------------------------
 
 SOURCES = {
     "omniglot": Source("omniglot", OMNIGLOT_PARTS, fetch_omniglot, 15.9, "strokes"),
     "orl_faces": Source("orl_faces", (FACES_PART,), fetch_orl_faces, 4.5, "sketch_faces"),
     "cats_dogs": Source("audio_cats_dogs", (CLIPS_PART,), fetch_cats_dogs, 8.7, "synth_sounds"),
+    "spoken_digits": Source(
+        "spoken_digits", (DIGITS_PART,), fetch_spoken_digits, 8.6, "synth_words"
+    ),
     "emoji": Source("emoji", EMOJI_PARTS, fetch_emoji, 82.0, "painted_signs"),
 }
 
@@ -222,7 +256,7 @@ def locate(name: str, root: str | Path | None = None, offline: bool = False) -> 
     """Folder that holds a real set; the set is downloaded into the cache if no folder does.
 
     Args:
-        name: ``omniglot``, ``orl_faces``, ``cats_dogs`` or ``emoji``.
+        name: a key of ``SOURCES``.
         root: data folder searched before METAZOO_DATA and the cache.
         offline: forbid the download, as METAZOO_OFFLINE does.
 
@@ -230,7 +264,8 @@ def locate(name: str, root: str | Path | None = None, offline: bool = False) -> 
         ``<data folder>/omniglot`` with ``images_background`` and ``images_evaluation``, each a
         folder or a ``.zip``; ``<data folder>/orl_faces`` with ``att_faces.zip`` or ``s1`` ...
         ``s40``; ``<data folder>/audio_cats_dogs`` with ``Cats``, ``Dogs`` and ``Sub_dogs``;
-        ``<data folder>/emoji`` with nine ``.json`` files.
+        ``<data folder>/emoji`` with nine ``.json`` files; ``<data folder>/spoken_digits`` with
+        1,200 ``.wav`` files.
 
     Raises:
         DataError: the set is nowhere and cannot be downloaded; names the ways out.
