@@ -25,14 +25,14 @@ class Part:
         suffix: ending of the files that count.
         files: how many of them there are.
         digest: ``remote.digest`` over them.
-        subfolders: without these a folder is not the set.
+        entries: files or folders without which a folder is not the set.
     """
 
     layouts: tuple[str, ...]
     suffix: str
     files: int
     digest: str
-    subfolders: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
 
     def find(self, folder: Path) -> Path | None:
         """The first layout there is below the set's folder, or None."""
@@ -44,11 +44,11 @@ class Part:
 
     def __str__(self) -> str:
         """The layouts in words, for messages."""
-        inside = f"{self.subfolders[0]} ... {self.subfolders[-1]}" if self.subfolders else ""
+        inside = f"{self.entries[0]} ... {self.entries[-1]}" if self.entries else ""
         return " or ".join(inside if layout == "." else layout for layout in self.layouts)
 
     def _is_layout(self, path: Path) -> bool:
-        return any(path.iterdir()) and all((path / name).is_dir() for name in self.subfolders)
+        return any(path.iterdir()) and all((path / name).exists() for name in self.entries)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ FACES_PART = Part(
     suffix=".pgm",
     files=400,
     digest="aaffeedf61989e82e6b867591795809959ae628395b4e830ac9812c13aa09dc0",
-    subfolders=tuple(f"s{person}" for person in range(1, 41)),
+    entries=tuple(f"s{person}" for person in range(1, 41)),
 )
 FACES_ARCHIVE = RemoteFile(
     name="att_faces.zip",
@@ -157,7 +157,7 @@ CLIPS_PART = Part(
     suffix=".wav",
     files=42,
     digest="3014683d4113d5df82931e7cd7088bf7d0c279441d1bc8928a342dfdd54067d0",
-    subfolders=("Cats", "Dogs", "Sub_dogs"),
+    entries=("Cats", "Dogs", "Sub_dogs"),
 )
 
 
@@ -231,6 +231,7 @@ DIGITS_PART = Part(
     suffix=".wav",
     files=len(DIGIT_NAMES),
     digest="ec434465e7a76a0a273338c1dd6264bd8fb3f46ecf0909ffcda105fbe0bcbf0c",
+    entries=(DIGIT_NAMES[0], DIGIT_NAMES[-1]),
 )
 
 

@@ -205,7 +205,9 @@ def test_a_console_that_knows_few_letters_ends_nothing(tmp_path):
 
 
 def test_stand_ins_cannot_be_verified(capsys):
-    assert "omniglot, orl_faces, cats_dogs, emoji" in fails(capsys, "verify", "strokes")
+    assert "omniglot, orl_faces, cats_dogs, spoken_digits, emoji" in fails(
+        capsys, "verify", "strokes"
+    )
 
 
 @pytest.mark.parametrize("action", ["get", "verify"])

@@ -13,9 +13,15 @@ from datasets.errors import DataError
 from datasets.sets import remote, sources
 from tests.datasets.local_server import LocalServer, data, status
 
-NAMES = ("omniglot", "orl_faces", "cats_dogs", "emoji")
+NAMES = ("omniglot", "orl_faces", "cats_dogs", "spoken_digits", "emoji")
 EMOJI_FILES = [part.layouts[0] for part in sources.EMOJI_PARTS]
-REQUESTS = {"cats_dogs": 42, "omniglot": 2, "emoji": 9}  # of a whole download, if not one
+SAID = sources.DIGIT_NAMES[::1199]  # the first and the last recording
+REQUESTS = {
+    "cats_dogs": 42,
+    "omniglot": 2,
+    "emoji": 9,
+    "spoken_digits": 2,
+}  # of a whole download, if not one
 REAL = Path(os.environ.get("METAZOO_DATA", ""))  # where unset, real_data tests are skipped
 
 # Small sets in the layout of the real ones: folder of the set -> file -> content.
@@ -28,6 +34,7 @@ PAINTED = {
     },
     "orl_faces": {f"s{s}/{i}.pgm": f"P5 {s} {i}".encode() for s in range(1, 41) for i in (1, 2)},
     "audio_cats_dogs": {name: f"RIFF {name}".encode() for name in sources.CLIP_NAMES},
+    "spoken_digits": {name: f"RIFF {name}".encode() for name in SAID},
     "emoji": {name: f'{{"prefix": "{name}"}}'.encode() for name in EMOJI_FILES},
 }
 
@@ -50,6 +57,7 @@ def point_to(server, monkeypatch):
     monkeypatch.setattr(sources, "OMNIGLOT_URL", server.url("/omniglot/"))
     monkeypatch.setattr(sources, "FACES_ARCHIVE", faces)
     monkeypatch.setattr(sources, "CLIPS_URL", server.url("/audio/"))
+    monkeypatch.setattr(sources, "DIGITS_URL", server.url("/recordings/"))
     monkeypatch.setattr(sources, "EMOJI_URL", server.url("/json/"))
 
 
@@ -66,6 +74,8 @@ def painted(server, tmp_path, monkeypatch):
         monkeypatch.setitem(sources.SOURCES, name, dataclasses.replace(source, parts=parts))
     monkeypatch.setattr(sources, "OMNIGLOT_PARTS", sources.SOURCES["omniglot"].parts)
     monkeypatch.setattr(sources, "CLIPS_PART", sources.SOURCES["cats_dogs"].parts[0])
+    monkeypatch.setattr(sources, "DIGITS_PART", sources.SOURCES["spoken_digits"].parts[0])
+    monkeypatch.setattr(sources, "DIGIT_NAMES", SAID)
     monkeypatch.setattr(sources, "EMOJI_PARTS", sources.SOURCES["emoji"].parts)
     faces_digest = sources.SOURCES["orl_faces"].parts[0].digest
     archive = dataclasses.replace(sources.FACES_ARCHIVE, digest=faces_digest)
@@ -77,6 +87,8 @@ def painted(server, tmp_path, monkeypatch):
     server.routes["/att_faces.zip"] = data(packed({"README": b"credit", "orl_faces/": b""} | faces))
     for name, content in PAINTED["audio_cats_dogs"].items():
         server.routes[f"/audio/{name}"] = data(content)
+    for name, content in PAINTED["spoken_digits"].items():
+        server.routes[f"/recordings/{name}"] = data(content)
     for name, content in PAINTED["emoji"].items():
         server.routes[f"/json/{name}"] = data(content)
     return server
@@ -136,6 +148,7 @@ def test_all_layouts_are_accepted(server, tmp_path, name, files):
         ("omniglot", ["images_background.zip"], "images_evaluation or images_evaluation.zip"),
         ("orl_faces", ["s1/1.pgm", "s2/1.pgm"], "att_faces.zip or s1 ... s40"),
         ("cats_dogs", ["Cats/cat_1.wav"], "Cats ... Sub_dogs"),
+        ("spoken_digits", [SAID[0]], f"{SAID[0]} ... {SAID[1]}"),
         ("emoji", EMOJI_FILES[:-2], "emojione-monotone.json, emojione-v1.json"),
     ],
 )
@@ -199,7 +212,7 @@ def test_two_runs_share_one_download(painted, tmp_path, name):
 
 
 def test_faces_and_sounds_arrive_as_folders(painted, tmp_path):
-    for name in ("orl_faces", "cats_dogs"):
+    for name in ("orl_faces", "cats_dogs", "spoken_digits"):
         folder = sources.locate(name)
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
@@ -234,7 +247,8 @@ def test_an_emoji_file_that_is_missing_is_named_and_the_rest_is_kept(painted, tm
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_contents_leave_no_set(painted, tmp_path, name):
     wrong = packed({"images_x/A/1.png": b"x"} | {f"s{i}/1.pgm": b"x" for i in range(1, 41)})
-    for path in ("/omniglot/images_evaluation.zip", "/att_faces.zip", "/audio/Cats/cat_3.wav"):
+    single = "/att_faces.zip", "/audio/Cats/cat_3.wav", f"/recordings/{SAID[1]}"
+    for path in ("/omniglot/images_evaluation.zip", *single):
         painted.routes[path] = data(wrong)
     painted.routes["/json/twemoji.json"] = data(b"{}")
     with pytest.raises(DataError, match="expected data: SHA-256"):
@@ -283,6 +297,7 @@ def test_a_path_that_cannot_be_read_is_named(server):
 
 def test_the_catalogue_matches_the_file_names():
     assert len(set(sources.CLIP_NAMES)) == sources.CLIPS_PART.files
+    assert len(set(sources.DIGIT_NAMES)) == sources.DIGITS_PART.files == 1200
     assert sum(part.files for part in sources.OMNIGLOT_PARTS) == 1623 * 20
     assert len(set(EMOJI_FILES)) == 9
     for source in sources.SOURCES.values():
@@ -320,6 +335,8 @@ def test_the_published_sets_pass_through_a_download(server, tmp_path, name):
         server.routes[prefix + path.name] = data(path.read_bytes())
     for clip in folder.glob("*/*.wav"):
         server.routes[f"/audio/{clip.relative_to(folder).as_posix()}"] = data(clip.read_bytes())
+    for path in folder.glob("*.wav"):
+        server.routes[f"/recordings/{path.name}"] = data(path.read_bytes())
     for path in folder.glob("*.json"):
         server.routes[f"/json/{path.name}"] = data(path.read_bytes())
     assert sources.locate(name) == tmp_path / "cache" / sources.SOURCES[name].folder

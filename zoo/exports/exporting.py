@@ -87,13 +87,20 @@ def write_checked(loaded: Loaded, format: str, folder: str | Path) -> Exported:
 def endpoints(loaded: Loaded, strict: bool = False) -> dict[str, Endpoint]:
     """``serve``, which adapts and predicts, and ``embed`` where there is an embedding.
 
-    ``serve_full`` is ``serve`` with the inputs that a task may lack, where there are any. With
-    ``strict`` wrong labels end in an error, otherwise in NaN.
+    ``serve_full`` is ``serve`` with the inputs that a task may lack, where there are any, and
+    ``serve_sound`` takes sounds where a learner makes pictures of them. With ``strict`` wrong
+    labels end in an error, otherwise in NaN.
     """
     learner = loaded.learner
     points = {"serve": Endpoint(learner.serving(strict), learner.signature())}
     if getattr(learner, "OPTIONAL", ()):
         points["serve_full"] = Endpoint(learner.serving(strict, True), learner.signature(True))
+    if hasattr(learner, "serving_sound"):
+        sounds = {
+            name: tf.TensorSpec([None, None], tf.float32, name) for name in ("support_x", "query_x")
+        }
+        signature = [sounds.get(spec.name, spec) for spec in learner.signature()]
+        points["serve_sound"] = Endpoint(learner.serving_sound(strict), signature)
     if hasattr(learner, "embed"):
         x = tf.TensorSpec([None, *loaded.item_shape], name="x")
         points["embed"] = Endpoint(learner.embed, [x])

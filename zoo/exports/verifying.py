@@ -50,6 +50,8 @@ def compare(loaded: Loaded, format: str, path: Path, points: dict) -> Found:
     asked = {f"serve/{i}": task for i, task in enumerate(tasks)}
     if format == "savedmodel" and "embed" in points:
         asked |= {f"embed/{i}": {"x": task["query_x"]} for i, task in enumerate(tasks)}
+    if format == "savedmodel" and "serve_sound" in points:
+        asked |= {f"serve_sound/{i}": task for i, task in enumerate(kind.sound_tasks(loaded))}
     if format == "savedmodel" and "serve_full" in points:  # queries stand for what is optional
         asked |= {
             f"serve_full/{i}": {**task, **dict.fromkeys(loaded.learner.OPTIONAL, task["query_x"])}
