@@ -105,6 +105,12 @@ class ImageOptions(RunConfig):
         only=("data", "emoji", "painted_signs"),
     )
     invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
+    fit: str = option(
+        "auto",
+        "for a folder: pictures of other proportions are cropped, padded with the colour of their "
+        "border, or stretched; auto stretches them a little and pads beyond",
+        choices=("auto", "crop", "pad", "stretch"),
+    )
     fold: int = option(
         0,
         "for a folder: which block of its shuffled classes is tested on",

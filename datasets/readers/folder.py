@@ -61,6 +61,14 @@ SPLITS = {"dev", "eval", "test", "testing", "train", "training", "val", "valid",
 MAX_BYTES = 2**28
 MAX_PIXELS = 50_000_000
 VISIBLE, FAINT = 250, 200  # grey above which a pixel is as good as white, or hard to see on it
+# What becomes of a picture whose proportions are not those that are wanted.
+FITS = {
+    "auto": "stretched where that makes it at most half longer, padded otherwise",
+    "crop": "its middle is taken",
+    "pad": "made longer by the colour of its border",
+    "stretch": "stretched",
+}
+STREAK = 1.5
 DARK, LIGHT = 31, 224  # up to and from which the median of a picture is that of a plain ground
 
 
@@ -202,11 +210,15 @@ def load_unlabelled(
 
 
 def read_image(
-    path: str | Path, size: tuple[int, int] = (28, 28), channels: int = 1, invert: bool = False
+    path: str | Path,
+    size: tuple[int, int] = (28, 28),
+    channels: int = 1,
+    invert: bool = False,
+    fit: str = "auto",
 ) -> np.ndarray:
     """Read one picture of any size and colour.
 
-    It is turned upright (EXIF), its transparent parts become white, and it is stretched to ``size``
+    It is turned upright (EXIF), its transparent parts become white, and it is brought to ``size``
     with Pillow's bilinear filter, which leaves no pixel out when it shrinks.
 
     Args:
@@ -214,6 +226,7 @@ def read_image(
         size: height and width of the result in pixels.
         channels: 1 for grey, 3 for red, green and blue.
         invert: for dark strokes on white paper, where ink is to be the high value.
+        fit: a key of ``FITS``: what becomes of a picture of other proportions.
 
     Returns:
         uint8 ``[height, width]`` for one channel, ``[height, width, channel]`` for three.
@@ -223,6 +236,8 @@ def read_image(
     """
     if channels not in (1, 3):
         raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
+    if fit not in FITS:
+        raise ValueError(f"fit is {fit!r}; it must be one of {', '.join(FITS)}")
     try:
         with _quiet(), Image.open(regular_file(path, MAX_BYTES), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -244,8 +259,7 @@ def read_image(
         raise DataError(f"{path} is not a picture ({', '.join(FORMATS)}).") from error
     except Exception as error:  # decoders fail in many ways, and all say: this file is broken
         raise DataError(f"{path} cannot be read as a picture: {error}.") from error
-    height, width = size
-    pixels = np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+    pixels = np.array(_fitted(picture, size, fit))
     if pixels.min() == pixels.max():
         tell(f"{path} is blank: all its pixels are the same.")
     return 255 - pixels if invert else pixels
@@ -259,6 +273,28 @@ def read_sound(path: str | Path, **options) -> np.ndarray:
     """
     features, _ = mfcc.read_sound(path, **options)
     return features
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    """A picture of a height and width."""
+    height, width = size
+    slimmer = picture.width * height / (picture.height * width)  # than the size; 1 is as slim
+    if fit == "auto":
+        fit = "stretch" if 1 / STREAK <= slimmer <= STREAK else "pad"
+    if fit == "crop":
+        return ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
+    if fit == "pad":
+        ground = _ground(picture)
+        return ImageOps.pad(picture, (width, height), Image.Resampling.BILINEAR, color=ground)
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _ground(picture: Image.Image):
+    """The grey or colour that its border has for the most part."""
+    pixels = np.asarray(picture)
+    border = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
+    median = np.median(np.concatenate(border), axis=0).astype(int)
+    return tuple(median.tolist()) if median.ndim else int(median)
 
 
 READERS = {"image": read_image, "sound": read_sound}

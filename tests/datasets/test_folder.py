@@ -109,9 +109,47 @@ def test_jpeg_is_upright(picture_file):
 def test_size_is_height_and_width_and_the_picture_is_stretched(picture_file):
     left_dark = np.zeros((10, 40), np.uint8)
     left_dark[:, 20:] = 200
-    image = read_image(picture_file(Image.fromarray(left_dark)), (5, 2))
+    image = read_image(picture_file(Image.fromarray(left_dark)), (5, 2), fit="stretch")
     assert image.shape == (5, 2)
     np.testing.assert_allclose(image, [[0, 200]] * 5, atol=30)
+
+
+def wide(colours) -> Image.Image:
+    """40 x 10 pixels: a left, a middle and a right part."""
+    pixels = np.zeros((10, 40, 3), np.uint8)
+    for colour, part in zip(colours, (slice(0, 15), slice(15, 25), slice(25, 40)), strict=True):
+        pixels[:, part] = colour
+    return Image.fromarray(pixels)
+
+
+def test_what_becomes_of_a_wide_picture(picture_file):
+    red, green, blue = [200, 0, 0], [0, 200, 0], [0, 0, 200]
+    path = picture_file(wide([red, green, red]))
+    cropped, padded, stretched, auto = (
+        read_image(path, (20, 20), 3, fit=fit) for fit in ("crop", "pad", "stretch", "auto")
+    )
+    assert (cropped[:, 2:-2] == green).all()  # its middle, ten by ten
+    np.testing.assert_array_equal(padded[:7], np.broadcast_to(red, (7, 20, 3)))  # its border's
+    np.testing.assert_array_equal(padded[10, 10], green)
+    np.testing.assert_array_equal(stretched[:, 10], np.broadcast_to(green, (20, 3)))
+    np.testing.assert_array_equal(auto, padded)
+    other = read_image(picture_file(wide([red, green, blue])), (20, 20), 3, fit="pad")
+    assert other.shape == (20, 20, 3)
+
+
+@pytest.mark.parametrize(("width", "fit"), [(20, "stretch"), (30, "stretch"), (31, "pad")])
+def test_a_picture_is_stretched_by_half_at_most(picture_file, width, fit):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, width), np.uint8)
+    for turned in (pixels, pixels.T):
+        path = picture_file(Image.fromarray(np.ascontiguousarray(turned)))
+        np.testing.assert_array_equal(
+            read_image(path, (20, 20)), read_image(path, (20, 20), fit=fit)
+        )
+
+
+def test_another_way_to_fit_is_a_mistake(picture_file):
+    with pytest.raises(ValueError, match="fit is 'squeeze'; it must be one of auto, crop"):
+        read_image(picture_file(Image.new("L", (5, 5), 9)), fit="squeeze")
 
 
 def test_shrinking_averages_instead_of_dropping_pixels(picture_file):

@@ -6,11 +6,12 @@ import datasets
 from chapters.experiments import images
 from chapters.experiments.images import pictures
 from chapters.experiments.images.own_folder import has_classes, load_own
+from datasets.readers.folder import FITS
 from zoo.kinds.labelled import Labelled
 
 
 class Image(Labelled):
-    """Pictures of any size, stretched to the network's."""
+    """Pictures of any size."""
 
     takes = "pictures"
     task = "Tell classes of pictures apart, from one or more pictures of each."
@@ -39,9 +40,10 @@ class Image(Labelled):
         """Orientation, ground, colours, size, and which end is ink."""
         height, width, channels = loaded.item_shape
         ink = images.is_ink(loaded.config)
+        fit = FITS[getattr(loaded.config, "fit", "auto")]
         return (
             f"upright, transparent parts white, {'grey' if channels == 1 else 'red, green, blue'}, "
-            f"stretched to {height} x {width} pixels (bilinear), 0 to 1"
+            f"{height} x {width} pixels (bilinear; other proportions: {fit}), 0 to 1"
             + (", then 1 minus that: dark strokes on white become bright" if ink else "")
         )
 

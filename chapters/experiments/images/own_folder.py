@@ -59,6 +59,7 @@ def load_own(config: ImageOptions) -> Dataset:
         size=(config.image_size, config.image_size),
         channels=config.channels,
         invert=config.invert,
+        fit=config.fit,
     )
 
 

@@ -152,11 +152,12 @@ def read(paths: Iterable[str | Path], config: ImageOptions) -> np.ndarray:
     Raises:
         DataError: a file is missing or broken.
     """
-    return read_pictures(paths, item_shape(config), is_ink(config))
+    fit = getattr(config, "fit", "auto")
+    return read_pictures(paths, item_shape(config), is_ink(config), fit)
 
 
 def read_pictures(
-    paths: Iterable[str | Path], shape: tuple[int, int, int], ink: bool
+    paths: Iterable[str | Path], shape: tuple[int, int, int], ink: bool, fit: str = "auto"
 ) -> np.ndarray:
     """Picture files in the shape of a network: float32 [item, height, width, channel], 0 to 1.
 
@@ -164,12 +165,13 @@ def read_pictures(
         paths: files.
         shape: height, width and channels.
         ink: dark strokes on white become bright.
+        fit: a key of ``datasets.readers.folder.FITS``.
 
     Raises:
         DataError: a file is missing or broken.
     """
     height, width, channels = shape
-    pictures = [read_image(path, (height, width), channels, ink) for path in paths]
+    pictures = [read_image(path, (height, width), channels, ink, fit) for path in paths]
     return to_float(np.reshape(pictures, [-1, *shape])).numpy()
 
 
@@ -226,6 +228,7 @@ def _check_no_folder(config: ImageOptions) -> None:
     given = {
         f"--channels {config.channels}": config.channels != 1,
         "--invert": config.invert,
+        f"--fit {config.fit}": config.fit != "auto",
         f"--fold {config.fold}": config.fold,
     }
     for flag in (flag for flag, there in given.items() if there):
