@@ -8,6 +8,7 @@ from chapters.experiments.options import (
     ITEMS,
     ONE_DEVICE,
     STEPS,
+    FolderOptions,
     ImageOptions,
     MetricOptions,
     ZeroShotOptions,
@@ -21,7 +22,7 @@ PUBLISHED = {"stored": {"5w1s": 98.8, "5w5s": 99.7, "20w1s": 96.0, "20w5s": 98.9
 
 
 @dataclass(frozen=True)
-class TrainConfig(MetricOptions):
+class TrainConfig(FolderOptions):
     """Options of ``chapters.ch03_prototypical.train``."""
 
     distance: str = option("euclidean", "distance to a prototype", choices=("euclidean", "cosine"))
@@ -76,7 +77,7 @@ TRAIN = {
 
 
 @dataclass(frozen=True)
-class GaussianConfig(MetricOptions):
+class GaussianConfig(FolderOptions):
     """Options of ``chapters.ch03_prototypical.train_gaussian``."""
 
     plain: bool = option(

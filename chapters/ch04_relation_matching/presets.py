@@ -9,6 +9,7 @@ from chapters.experiments.options import (
     NO_DATA,
     ONE_DEVICE,
     UNITS,
+    FolderOptions,
     MetricOptions,
     ZeroShotOptions,
 )
@@ -47,7 +48,7 @@ RELATION_PUBLISHED = {
 
 
 @dataclass(frozen=True)
-class RelationConfig(MetricOptions):
+class RelationConfig(FolderOptions):
     """Options of ``chapters.ch04_relation_matching.train_relation``."""
 
     way: int = changed(MetricOptions, "way", 20)
@@ -145,7 +146,7 @@ MATCHING_PUBLISHED = {"stored": {"5w1s": 98.1, "5w5s": 98.9, "20w1s": 93.8, "20w
 
 
 @dataclass(frozen=True)
-class MatchingConfig(MetricOptions):
+class MatchingConfig(FolderOptions):
     """Options of ``chapters.ch04_relation_matching.train_matching``."""
 
     scale: str = option(

@@ -168,6 +168,23 @@ class MetricOptions(ImageOptions):
 
 
 @dataclass(frozen=True)
+class FolderOptions(MetricOptions):
+    """Learners that may begin where another one ended, and make few classes more."""
+
+    init: str = option(
+        "",
+        "go on from the weights of a published model, such as prototypical-emoji, or of the "
+        "folder of a run",
+    )
+    enlarge: str = option(
+        "none",
+        "classes of altered pictures are learned from too: upright for mirrored and recoloured "
+        "ones, any for turned ones besides; none where a side or a colour makes a class",
+        choices=("none", "upright", "any"),
+    )
+
+
+@dataclass(frozen=True)
 class ZeroShotOptions(RunConfig):
     """Classes that are known by words alone: which, and how their descriptions are embedded."""
 

@@ -4,8 +4,10 @@ Few drawings of a class are learned by heart; altered ones are new at every draw
 here this is a pure function of (seed, index).
 """
 
+import numpy as np
 import tensorflow as tf
 
+from datasets.tasks.colours import recoloured
 from datasets.tasks.episodes import Episode
 
 ZOOM = 0.2  # sides of the part that is seen: 1 - 0.2 to 1 + 0.2 of the picture's, each on its own
@@ -22,10 +24,11 @@ class Augmented:
         sampler: index -> (inputs, query_y) of pictures: ``query_x``, and ``support_x`` with
             ``support_y`` where a task has a support set.
         ground: value of what comes in from outside, 1 for white paper and 0 for bright ink.
+        recolour: the hues of a class are turned, support and query alike, as it is mirrored.
     """
 
-    def __init__(self, sampler, ground: float):
-        self.sampler, self.ground = sampler, ground
+    def __init__(self, sampler, ground: float, recolour: bool = False):
+        self.sampler, self.ground, self.recolour = sampler, ground, recolour
         self.way, self.query = sampler.way, sampler.query
         self.shot = getattr(sampler, "shot", 0)  # tasks of described classes have none
         self.tasks, self.seed = sampler.tasks, sampler.seed
@@ -45,17 +48,27 @@ class Augmented:
         seed = tf.random.fold_in(tf.constant([self.seed, 1]), tf.cast(index, tf.int32))
         mirror, support, query = tf.unstack(tf.random.split(seed, 3))
         coin = tf.random.stateless_uniform([self.tasks, self.way], mirror) < 0.5  # [task, way]
-        altered = {**inputs, "query_x": self._alter(inputs["query_x"], query_y, coin, query)}
+        hue = tf.random.stateless_uniform(
+            [self.tasks, self.way], tf.random.fold_in(seed, 1), -np.pi, np.pi
+        )
+        of_class = coin, hue
+        altered = {**inputs, "query_x": self._alter(inputs["query_x"], query_y, of_class, query)}
         if "support_x" in inputs:
             labels = inputs["support_y"]
-            altered["support_x"] = self._alter(inputs["support_x"], labels, coin, support)
+            altered["support_x"] = self._alter(inputs["support_x"], labels, of_class, support)
         return altered
 
-    def _alter(self, x, y, coin, seed):
-        """Pictures [task, item, height, width, channel] with labels [task, item]."""
-        of_item = tf.gather(coin, y, batch_dims=1)[..., None, None, None]  # [task, item, 1, 1, 1]
-        x = tf.where(of_item, tf.reverse(x, [3]), x)
+    def _alter(self, x, y, of_class, seed):
+        """Pictures [task, item, height, width, channel] with labels [task, item].
+
+        ``of_class``: whether each class is mirrored, and how far its hues turn [task, way].
+        """
+        coin, hue = (tf.gather(drawn, y, batch_dims=1) for drawn in of_class)  # [task, item]
+        x = tf.where(coin[..., None, None, None], tf.reverse(x, [3]), x)
         flat = tf.reshape(x, [-1, *x.shape[2:]])  # [task * item, height, width, channel]
+        if self.recolour:
+            hue = tf.reshape(hue, [-1])  # [task * item]
+            flat = recoloured(flat, hue, tf.ones_like(hue))
         return tf.reshape(move_and_zoom(flat, seed, self.ground), x.shape)
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from datasets.dataset import Dataset
 from datasets.errors import DataError, at_least_one
 from datasets.tasks import draws
+from datasets.tasks.colours import recoloured
 from datasets.tasks.episodes import Episode, divided, to_float, turn_tasks
 from datasets.tasks.pairs import items_of_split
 
@@ -32,8 +33,6 @@ class Alterations(NamedTuple):
 
 USUAL = Alterations()
 CERTAIN = Alterations._fields[:6]  # what changes every copy
-# Red, green and blue -> brightness and two axes of colour (YIQ of the NTSC standard).
-YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float32)
 
 
 class Copies:
@@ -176,13 +175,7 @@ def _thicken(x, seed, most: float, ground: float):
 def _colour(x, seed, most: float):
     """Hues turned around the axis of grey, and stronger or paler; white, grey and black stay."""
     u = tf.random.stateless_uniform([2, x.shape[0]], seed, -most, most, alg="philox")
-    angle, strength = np.pi * u[0], 2.0 ** u[1]
-    cos, sin = strength * tf.cos(angle), strength * tf.sin(angle)
-    one, zero = tf.ones_like(cos), tf.zeros_like(cos)
-    turn = tf.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], axis=-1)
-    turn = tf.reshape(turn, [-1, 3, 3])  # [item, yiq, yiq]
-    mixed = tf.einsum("ya,iab,bc->iyc", np.linalg.inv(YIQ), turn, YIQ)  # [item, rgb, rgb]
-    return tf.clip_by_value(tf.einsum("ihwc,iyc->ihwy", x, mixed), 0.0, 1.0)
+    return recoloured(x, np.pi * u[0], 2.0 ** u[1])
 
 
 def _erase(x, seed, side: float, ground: float):

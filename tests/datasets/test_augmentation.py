@@ -109,3 +109,28 @@ def test_labels_and_shapes_stay():
     np.testing.assert_array_equal(plain[0]["support_y"], altered[0]["support_y"])
     assert plain[0]["query_x"].shape == altered[0]["query_x"].shape
     assert altered[0]["query_x"].numpy().min() >= 0 and altered[0]["query_x"].numpy().max() <= 1
+
+
+def test_the_hues_of_a_class_turn_alike_and_grey_stays(still):
+    """Support and query of a class have one colour before, so they have one afterwards."""
+    items = np.zeros([12, 4, 4, 3], np.uint8)
+    items[:6] = [200, 100, 50]
+    items[6:] = [90, 90, 90]
+    data = Dataset("plain", items, np.repeat([0, 1], 6).astype(np.int32), ("a", "b"),
+                   {"train": np.arange(2)})  # fmt: skip
+    sampler = Augmented(EpisodeSampler(data, "train", 2, 2, 3, seed=1), 1.0, recolour=True)
+    episode = sampler.episode(0)
+    seen = set()
+    for index in range(5):
+        inputs, query_y = sampler(index)
+        ids = sampler.sampler.episode(index).class_ids[0].numpy()
+        for label, k in enumerate(ids):
+            support = inputs["support_x"][0].numpy()[inputs["support_y"][0].numpy() == label]
+            query = inputs["query_x"][0].numpy()[query_y[0].numpy() == label]
+            both = np.concatenate([support, query]).reshape(-1, 3)
+            np.testing.assert_allclose(both, np.broadcast_to(both[:1], both.shape), atol=1e-5)
+            if k == 1:
+                np.testing.assert_allclose(both, 90 / 255, atol=1e-5)
+            else:
+                seen.add(tuple(np.round(both[0], 3)))
+    assert len(seen) == 5 and episode.support_x.shape == (1, 4, 4, 4, 3)

@@ -12,7 +12,7 @@ from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
-from chapters.experiments.images import pictures
+from chapters.experiments.images import pictures, starting
 from chapters.experiments.images.baselines import PixelNeighbour
 from chapters.experiments.options import MetricOptions
 
@@ -67,6 +67,7 @@ def loop(
         strategy: of the run.
         callbacks, verbose: as for ``Loop``.
     """
+    starting.load(learner, config)
     validate = Evaluator(learner, validation, config.validation_episodes)
     return Loop(
         train_step,
@@ -109,9 +110,11 @@ def test(
         published: batch-norm regime -> column -> the paper's figure in %, on Omniglot.
         regimes: of batch norm, beginning with the honest one that stands for the method.
     """
+    starting.load(untrained, config)
+    init = getattr(config, "init", "")
     contenders = {
         PIXELS: PixelNeighbour(learner.item_shape),
-        UNTRAINED: untrained,
+        f"{init}, as it was" if init else UNTRAINED: untrained,
         name: learner,
     }
     as_published = data.name == "omniglot" and images.TEST_SPLIT[config.train_split] == "test"

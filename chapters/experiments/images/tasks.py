@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,30 +10,15 @@ import datasets
 from chapters.engine.configuration import suggest
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions
+from chapters.experiments.images import starting
 from chapters.experiments.images.own_folder import fit_options, load_own, tell_of_changes
+from chapters.experiments.images.sets import SETS, is_ink
 from chapters.experiments.options import ITEMS, Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
 from datasets.readers.folder import read_image
 from datasets.tasks.augmentation import Augmented
 from datasets.tasks.episodes import Episode, EpisodeSampler, to_float
 
-
-class Pictures(NamedTuple):
-    """What the pictures of a known set are."""
-
-    channels: int
-    ink: bool  # strokes, bright: dark ones on white were inverted when they were read
-    turned: bool  # whether a turned picture can be of another class
-    even: bool  # whether all classes have as many items; tests of others ask what there is
-    stand_in: str  # generated set of the same form
-
-
-SETS = {
-    "omniglot": Pictures(1, ink=True, turned=True, even=True, stand_in="strokes"),
-    "strokes": Pictures(1, ink=True, turned=True, even=True, stand_in="strokes"),
-    "emoji": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
-    "painted_signs": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
-}
 WITH_BLACK = ("emoji", "painted_signs")
 # Classes to learn from -> classes of the test. The publisher's sets share no alphabet.
 TEST_SPLIT = {"train": "test", "trainval": "test", "background": "evaluation"}
@@ -47,6 +31,8 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
         ConfigError: neither a known set nor a folder, or options of a folder with a known set.
         DataError: data missing or broken.
     """
+    if getattr(config, "init", ""):
+        config = starting.fitted(config)
     if config.data in SETS:
         _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
@@ -60,6 +46,7 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
             f"{suggest(config.data, SETS)}."
         )
     data = load_own(config)
+    starting.propose(config, len(data.classes("train")))
     return data, fit_options(config, data)
 
 
@@ -75,12 +62,14 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
     Raises:
         DataError: a split has too few classes or items.
     """
+    enlarge = getattr(config, "enlarge", "none")
     training = EpisodeSampler(
         data, config.train_split, config.way, config.shot, config.query,
-        tasks=config.tasks, seed=config.seed, rotations=config.rotations,
+        tasks=config.tasks, seed=config.seed, rotations=config.rotations or enlarge == "any",
     )  # fmt: skip
-    if config.augment:
-        training = Augmented(training, ground=0.0 if is_ink(config) else 1.0)
+    if config.augment or enlarge != "none":
+        ground, colours = 0.0 if is_ink(config) else 1.0, data.image_shape[-1] == 3
+        training = Augmented(training, ground, recolour=enlarge != "none" and colours)
     shown = {"rotations": config.rotations, "seed": config.seed, "tasks": tasks}
     way = min(validation_way, available(data, "val", config.rotations))
     columns = parse_columns(config.columns)
@@ -173,13 +162,6 @@ def read_pictures(
     height, width, channels = shape
     pictures = [read_image(path, (height, width), channels, ink, fit) for path in paths]
     return to_float(np.reshape(pictures, [-1, *shape])).numpy()
-
-
-def is_ink(config) -> bool:
-    """Whether bright is ink: dark strokes on white were inverted when they were read."""
-    if config.data in SETS:
-        return SETS[config.data].ink
-    return bool(getattr(config, "invert", False))
 
 
 def class_names(data: Dataset, config: ImageOptions, task: Episode) -> list[str]:
