@@ -26,6 +26,20 @@ class TrainConfig(FolderOptions):
     """Options of ``chapters.ch03_prototypical.train``."""
 
     distance: str = option("euclidean", "distance to a prototype", choices=("euclidean", "cosine"))
+    encoder: str = option(
+        "",
+        "instead of Conv-4: keras:NAME of keras.applications, or MODULE:FUNCTION that builds a "
+        "Keras model for the shape of an item",
+    )
+    encoder_weights: str = option(
+        "random",
+        "weights of --encoder to begin with: random, a file, or a name that Keras downloads, such "
+        "as imagenet",
+    )
+    frozen: bool = option(False, "--encoder stays as it is: nothing is trained")
+    h_dim: int = changed(MetricOptions, "h_dim", 64, only=("encoder", ""))
+    z_dim: int = changed(MetricOptions, "z_dim", 64, only=("encoder", ""))
+    momentum: float = changed(MetricOptions, "momentum", 0.99, only=("encoder", ""))
 
 
 TRAIN = {

@@ -8,8 +8,7 @@ python -m chapters.ch03_prototypical.train --data FOLDER          # your own cla
 import keras
 import tensorflow as tf
 
-from chapters.ch03_prototypical import models, plots, report
-from chapters.ch03_prototypical.encoder import get_embeddings
+from chapters.ch03_prototypical import backbones, models, plots, report
 from chapters.ch03_prototypical.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script, strategies
 from chapters.engine.evaluation import accuracy
@@ -24,7 +23,7 @@ NAME = "prototypical network"
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
-    config = configuration.parse(SCRIPTS["train"], argv)
+    config = backbones.fitted(configuration.parse(SCRIPTS["train"], argv))
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
 
@@ -37,6 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     # Model: one encoder for support and query.
     with strategy.scope():
         learner = build_learner(config)
+        backbones.load_weights(learner.encoder, config)
         optimizer = keras.optimizers.Adam(metric.learning_rate(config))
         optimizer.build(learner.trainable_variables)
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         train_step, learner, optimizer, *tasks, run, config, strategy,
         callbacks=[report.BookLog(validation)] if book else [], verbose=0 if book else None,
     )  # fmt: skip
-    history = loop()
+    history = loop() if learner.trainable_variables else []
     run.weights(learner)
 
     # Test: the trained network beside what it has to beat.
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def build_learner(config):
     """The network of the options, not trained."""
-    encoder = get_embeddings(images.item_shape(config), config.h_dim, config.z_dim, config.momentum)
+    encoder = backbones.build_encoder(config, images.item_shape(config))
     return models.PrototypicalNetwork(encoder, config.distance)
 
 

@@ -255,6 +255,8 @@ def _typed(name: str, *values) -> str:
     """An option with its values, as in a message: ``--no-augment``, ``--method maml or adml``."""
     if isinstance(values[0], bool):
         return flag_of(name) if values[0] else flag_of(f"no_{name}")
+    if values == ("",):
+        return f"no {flag_of(name)}"
     return f"{flag_of(name)} {' or '.join(map(str, values))}"
 
 

@@ -139,7 +139,8 @@ def test(
 def draw(run: RunFolder, history, learner, validation, data, config: MetricOptions) -> None:
     """Learning curve, and a test episode with its answers."""
     names = images.curve_names(config, validation)
-    run.figure("learning_curve", learning_curve(history, **names))
+    if history:  # none where nothing is trained
+        run.figure("learning_curve", learning_curve(history, **names))
     task = images.example(data, config, query=5)
     names, ink = images.class_names(data, config, task), images.is_ink(config)
     run.figure("episode", pictures.episode(learner, task, names, ink))

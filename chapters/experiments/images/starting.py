@@ -8,8 +8,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-from chapters.engine.configuration import flag_of
 from chapters.engine.errors import ConfigError
+from chapters.experiments.images.own_folder import tell_of_changes
 from chapters.experiments.images.sets import SETS
 from chapters.experiments.options import FolderOptions
 from datasets.errors import tell
@@ -17,6 +17,7 @@ from datasets.errors import tell
 PUBLISHED = Path(__file__).parents[3] / "zoo" / "weights"
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 SHAPE = ("image_size", "h_dim", "z_dim", "distance", "fit")  # what weights depend on, or pictures
+SLOWER = 0.1  # of the usual rate: at that, a few classes make a network forget the others
 FEW = 20  # classes below which a network that begins at random is no match for one that does not
 
 
@@ -36,7 +37,8 @@ def folder_of(init: str) -> Path:
 
 
 def fitted(config: FolderOptions) -> FolderOptions:
-    """The options with the shape of the network that is gone on from, and with its pictures.
+    """The options with the shape of the network that is gone on from, with its pictures, and a
+    rate at which it is not forgotten.
 
     Raises:
         ConfigError: no such network.
@@ -47,10 +49,10 @@ def fitted(config: FolderOptions) -> FolderOptions:
         source = SETS.get(known.get("data"))
         changes["channels"] = source.channels if source else known.get("channels", 1)
         changes["invert"] = source.ink if source else bool(known.get("invert"))
+    if config.learning_rate == FolderOptions.learning_rate:  # nothing else was asked for
+        changes["learning_rate"] = SLOWER * config.learning_rate
     found = dataclasses.replace(config, **changes)
-    differing = [flag_of(name) for name in changes if getattr(config, name) != getattr(found, name)]
-    if differing:
-        tell(f"{', '.join(differing)} as {config.init} has it.")
+    tell_of_changes(config, found, f"goes on from {config.init}")
     return found
 
 

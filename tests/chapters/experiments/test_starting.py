@@ -38,9 +38,14 @@ def parsed(*arguments):
 
 
 def test_the_network_of_a_name_is_gone_on_from(folder):
-    with pytest.warns(DataNotice, match="--image-size, --channels as prototypical-emoji has it"):
+    with pytest.warns(
+        DataNotice,
+        match="goes on from prototypical-emoji: --image-size 28 becomes 32, --channels",
+    ):
         config = starting.fitted(parsed("--data", str(folder), "--init", "prototypical-emoji"))
     assert (config.image_size, config.channels, config.invert) == (32, 3, False)
+    asked = parsed("--data", str(folder), "--init", "prototypical-emoji", "--learning-rate", "0.01")
+    assert starting.fitted(asked).learning_rate == 0.01
     learner = train.build_learner(config)
     starting.load(learner, config)
     published = zoo.load("prototypical-emoji").learner
@@ -49,7 +54,7 @@ def test_the_network_of_a_name_is_gone_on_from(folder):
 
 
 def test_a_network_of_ink_sees_ink(folder):
-    with pytest.warns(DataNotice, match="--invert as prototypical-omniglot-1shot has it"):
+    with pytest.warns(DataNotice, match="--no-invert becomes --invert"):
         asked = parsed("--data", str(folder), "--init", "prototypical-omniglot-1shot")
         config = starting.fitted(asked)
     assert config.invert and config.channels == 1 and config.image_size == 28
