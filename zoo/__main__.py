@@ -89,6 +89,10 @@ def _parser() -> Parser:
     words = "try every model on a folder of yours, and say which one suits it"
     chosen = command(_choose, words, ("folder", "folder with one folder per class"))
     chosen.add_argument("--models", default="*", metavar="PATTERN", help='such as "*omniglot*"')
+    words = "a network to try as it is: keras:NAME of keras.applications, or MODULE:FUNCTION"
+    chosen.add_argument("--encoder", default="", help=words)
+    words = "its weights: random, a file, or a name that Keras downloads, such as imagenet"
+    chosen.add_argument("--encoder-weights", default="random", help=words)
     chosen.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
     chosen.add_argument("--json", action="store_true", help="print JSON")
     chosen.add_argument("--plot", default="", help="draw what is taken for what into this file")
@@ -207,8 +211,9 @@ def _choose(options) -> None:
     def progress(line):
         print(line, file=sys.stderr, flush=True)
 
+    encoder = {name: getattr(options, name) for name in ("encoder", "encoder_weights")}
     choice = zoo.choose(
-        options.folder, options.invert, options.plot, options.models, progress=progress
+        options.folder, options.invert, options.plot, options.models, progress=progress, **encoder
     )
     if options.json:
         found = {"best": choice.best, "command": choice.command, "chosen": choice.honest()}

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from chapters.engine import configuration
 from chapters.engine.metric import MetricLearner
 from chapters.experiments.images import read_pictures
 from datasets.readers.folder import read_sound
@@ -76,6 +77,27 @@ def of(files: str) -> Baseline:
     encoder = keras.Sequential([layers.Input(PICTURE), layers.Flatten()])
     read = functools.partial(read_pictures, shape=PICTURE, ink=False)
     return Baseline("pixels, nearest mean", NearestMean(encoder, scaled=False), read)
+
+
+def backbone(encoder: str, weights: str) -> Baseline:
+    """A network of pictures as it is, with nearest class means: a frozen one needs no training.
+
+    Args:
+        encoder, weights: as the options ``--encoder`` and ``--encoder-weights`` of chapter 3.
+
+    Raises:
+        ConfigError: no such network or weights.
+    """
+    from chapters.ch03_prototypical import backbones, train
+    from chapters.ch03_prototypical.presets import SCRIPTS
+
+    asked = {"data": ".", "encoder": encoder, "encoder_weights": weights, "frozen": True}
+    config = configuration.build(SCRIPTS["train"], "paper_1shot", {**asked, "channels": 3})
+    config = backbones.fitted(config)
+    learner = train.build_learner(config)
+    backbones.load_weights(learner.encoder, config)
+    read = functools.partial(read_pictures, shape=learner.item_shape, ink=False)
+    return Baseline(encoder, learner, read)
 
 
 def _read_sounds(paths) -> np.ndarray:

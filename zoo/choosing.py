@@ -65,6 +65,7 @@ class Choice(NamedTuple):
     truth: np.ndarray  # class of each file left out [file]
     tried: list[Tried]
     baseline: str  # name of the one that is no model
+    encoder: str  # of one that is tried frozen beside the models; empty for none
     too_small: list[str]  # models that tell fewer classes apart
     invert: bool
 
@@ -77,6 +78,9 @@ class Choice(NamedTuple):
     def command(self) -> str:
         """How the best model names new files."""
         invert = " --invert" if self.invert else ""
+        if self.best == self.encoder:
+            train = "python -m chapters.ch03_prototypical.train"
+            return f"{train} --data {self.folder} --encoder {self.encoder} --frozen"
         return f"python -m zoo predict {self.best} --support {self.folder} --query FILE{invert}"
 
     def rows(self) -> list[dict]:
@@ -140,6 +144,8 @@ def choose(
     invert: bool = False,
     plot: str | Path = "",
     pattern: str = "*",
+    encoder: str = "",
+    encoder_weights: str = "random",
     progress: Callable[[str], Any] = lambda line: None,
 ) -> Choice:
     """Try every published model on a folder of class folders.
@@ -149,16 +155,24 @@ def choose(
         invert: pictures are light on dark.
         plot: draw into this file what the best model takes for what.
         pattern: of the names of models, such as ``*omniglot*``.
+        encoder, encoder_weights: a network that is tried as it is, by nearest class means; as
+            options of ``chapters.ch03_prototypical.train``.
         progress: called with a line after every model.
 
     Raises:
-        ZooError, DataError: no such folder, both kinds of files, fewer than two classes, no class
-            with two files, no model that takes them, a file that is broken.
+        ZooError, ConfigError, DataError: no such folder, both kinds of files, fewer than two
+            classes, no class with two files, no model that takes them, a file that is broken, no
+            such encoder.
     """
     plot = prediction.plot_file(plot)
     kind = kind_of(folder)
     if invert and kind == "sound":
         raise ZooError(f"--invert is for pictures; {folder} holds sounds.")
+    if encoder and kind == "sound":
+        raise ZooError(f"--encoder is for pictures; {folder} holds sounds.")
+    beside = [baselines.of(kind)]
+    if encoder:
+        beside.append(baselines.backbone(encoder, encoder_weights))
     classes = class_files(folder, kind)
     paths, item_class = labelled(classes)
     shots = shots_of(item_class)
@@ -167,9 +181,10 @@ def choose(
             f"{folder} has one {kind} of every class; two of a class are needed, to leave one out."
         )
     rounds = plan(item_class, shots)
-    baseline = baselines.of(kind)
     truth = item_class[np.concatenate([one.queries for one in rounds])]
-    tried = [_try(baseline.name, baseline.learner, baseline.read(paths), item_class, rounds, truth)]
+    tried = [
+        _try(one.name, one.learner, one.read(paths), item_class, rounds, truth) for one in beside
+    ]
     names, too_small = _candidates(kind, pattern), []
     seen: dict[str, np.ndarray] = {}  # how files are read -> items
     for number, name in enumerate(names):
@@ -183,15 +198,16 @@ def choose(
             seen[reading] = read_files(loaded, paths, dark)
         tried.append(_try(name, loaded.learner, seen[reading], item_class, rounds, truth))
         progress(f"{number + 1} of {len(names)}: {name}")
-    if len(tried) == 1:
+    if len(tried) == len(beside):
         raise ZooError(
             f"No model named {pattern} tells the {len(classes)} classes of {folder} apart."
         )
     tried.sort(key=lambda one: -one.hits[shots[-1]].mean())
     takes = f"{'picture' if kind == 'image' else kind}s"
     choice = Choice(
-        str(folder), list(classes), takes, shots, truth, tried, baseline.name, too_small, invert
-    )
+        str(folder), list(classes), takes, shots, truth, tried, beside[0].name, encoder, too_small,
+        invert,
+    )  # fmt: skip
     if plot:
         _draw(plot, choice)
     return choice

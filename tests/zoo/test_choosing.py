@@ -1,6 +1,7 @@
 """Models tried on a folder: what is left out, how it is named, and what is said of it."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import keras
@@ -164,7 +165,9 @@ def of(*hits):
         choosing.Tried(f"model-{n}", {1: 1 - np.array(h)}, {1: np.array(h, float)})
         for n, h in enumerate(hits)
     ]
-    return choosing.Choice("folder", ["x", "y"], "pictures", [1], truth, tried, "none", [], False)
+    return choosing.Choice(
+        "folder", ["x", "y"], "pictures", [1], truth, tried, "none", "", [], False
+    )
 
 
 def test_of_many_that_guess_the_best_is_lucky_and_what_is_said_is_not():
@@ -303,3 +306,28 @@ def test_the_nearest_mean_is_that_of_a_loop(scaled):
             (((query[q] - support[support_y == k].mean(axis=0)) / scale) ** 2).sum() for k in (0, 1)
         ]
         np.testing.assert_allclose(found[q, 0] - found[q, 1], apart[1] - apart[0], rtol=1e-3)
+
+
+def test_a_network_of_ones_own_is_tried_as_it_is(folder, monkeypatch):
+    """Means of the colours, built by a function: nearest class means, without training."""
+
+    def build(shape):
+        layers = [keras.layers.Input(shape), keras.layers.GlobalAveragePooling2D()]
+        return keras.Sequential(layers)
+
+    monkeypatch.setitem(sys.modules, "my_networks", SimpleNamespace(build=build))
+    found = zoo.choose(folder, pattern=NAME, encoder="my_networks:build")
+    assert {one.name for one in found.tried} == {found.baseline, "my_networks:build", NAME}
+    (own,) = (one for one in found.tried if one.name == "my_networks:build")
+    first = found._replace(tried=[own, *(one for one in found.tried if one is not own)])
+    assert first.best == own.name and first.command.endswith("--encoder my_networks:build --frozen")
+
+
+def test_an_encoder_is_for_pictures(tmp_path):
+    for name in "ab":
+        (tmp_path / "barks" / name).mkdir(parents=True)
+        for number in range(2):
+            path = tmp_path / "barks" / name / f"{number}.wav"
+            soundfile.write(path, np.random.default_rng(number).normal(size=8000), 8000)
+    with pytest.raises(ZooError, match="--encoder is for pictures; .*barks holds sounds"):
+        zoo.choose(tmp_path / "barks", encoder="keras:VGG16")
