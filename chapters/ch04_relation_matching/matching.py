@@ -133,7 +133,9 @@ class MatchingNetwork(MetricLearner):
         similarity = self.similarity(support_z, query_z)  # [task, query, support]
         way = tf.reduce_max(support_y) + 1
         log_p = log_probability(similarity, support_y, way)
-        return log_p, -class_similarity(similarity, support_y, way)
+        # A bare cosine is too blunt for that: of 25 items, all but the nearest would decide.
+        sharp = FIRST_SCALE * similarity if self.scale == "none" else similarity
+        return log_p, -class_similarity(sharp, support_y, way)
 
     def predict_with_distance(self, inputs):
         """As ``compare``, from items."""
