@@ -21,7 +21,7 @@ class Answers(NamedTuple):
     """Of tasks [task, query, way], or of one task [query, way]."""
 
     probabilities: np.ndarray
-    distance: np.ndarray  # from each class; infinite for one that the support set does not show
+    distance: np.ndarray  # from each class; 3.4e38 for one that the support set does not show
 
 
 def embed(learner, x) -> np.ndarray:

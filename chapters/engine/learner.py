@@ -16,6 +16,7 @@ from chapters.engine.evaluation import accuracy
 from chapters.engine.per_task import call_per_task, repeat_for_tasks
 
 ABSENT = 1e9  # taken off the logit of a class that cannot be
+FAR = tf.float32.max  # distance of such a class; LiteRT has no infinite constants
 
 
 class FewShotLearner(keras.Model):
@@ -89,8 +90,8 @@ class FewShotLearner(keras.Model):
             distance: [query, way], of ``predict_with_distance``.
 
         Returns:
-            ``query_y``; or ``probabilities``, and ``distance``, which is infinite for a class that
-            the support set does not show.
+            ``query_y``; or ``probabilities``, and ``distance``, which is the largest number there
+            is for a class that the support set does not show.
         """
         if not self.labelled:
             return {"query_y": prediction}
@@ -106,7 +107,7 @@ class FewShotLearner(keras.Model):
             member = tf.one_hot(support_y, tf.shape(prediction)[-1])  # [support, way]
             present = tf.reduce_max(member, axis=0)  # [way]
             logits -= ABSENT * (1 - present)
-            distance = tf.where(present > 0, distance, float("inf"))
+            distance = tf.where(present > 0, distance, FAR)
         return {"probabilities": tf.nn.softmax(logits, axis=-1), "distance": distance}
 
     def task_metrics(self, query_y, prediction) -> dict[str, tf.Tensor]:
