@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
+import datasets
 from chapters.engine.metric import MetricLearner
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import to_float
@@ -63,8 +64,10 @@ def measure(loaded: Loaded) -> tuple[dict, dict[str, np.ndarray]]:
     loaded.learner.temperature = 1.0
     data = loaded.kind.data(loaded) if hasattr(loaded.kind, "data") else None
     known = {"val", "test"} <= set(data.splits) if data else False
-    if not known or getattr(loaded.config, "train_split", "") != "train":
+    if not known or getattr(loaded.config, "train_split", "train") != "train":
         return {}, {}
+    if loaded.config.data in datasets.LOADERS and data.name != loaded.config.data:
+        return {}, {}  # a stand-in: its classes are not like those that the model knows
     held_out = classes(loaded, data, "val")
     temperature = float(f"{fit(outcomes(loaded, held_out)):.4g}")
     before = outcomes(loaded, classes(loaded, data, "test"))
