@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from chapters.engine import configuration
 from chapters.engine.metric import MetricLearner
 from chapters.experiments.images import read_pictures
 from datasets.readers.folder import read_sound
+from zoo.loaded import function
 
 PICTURE = (32, 32, 3)  # height, width, channels
 SOUND = (20, 400)  # coefficients, frames
@@ -88,14 +88,7 @@ def backbone(encoder: str, weights: str) -> Baseline:
     Raises:
         ConfigError: no such network or weights.
     """
-    from chapters.ch03_prototypical import backbones, train
-    from chapters.ch03_prototypical.presets import SCRIPTS
-
-    asked = {"data": ".", "encoder": encoder, "encoder_weights": weights, "frozen": True}
-    config = configuration.build(SCRIPTS["train"], "paper_1shot", {**asked, "channels": 3})
-    config = backbones.fitted(config)
-    learner = train.build_learner(config)
-    backbones.load_weights(learner.encoder, config)
+    learner = function("chapters.ch03_prototypical.train:build_frozen")(encoder, weights)
     read = functools.partial(read_pictures, shape=learner.item_shape, ink=False)
     return Baseline(encoder, learner, read)
 

@@ -83,5 +83,19 @@ def build_learner(config):
     return models.PrototypicalNetwork(encoder, config.distance)
 
 
+def build_frozen(encoder: str, weights: str):
+    """A network that is compared as it is: of ``--encoder`` and ``--encoder-weights``.
+
+    Raises:
+        ConfigError: no such network or weights.
+    """
+    asked = {"data": ".", "channels": 3, "encoder": encoder, "encoder_weights": weights}
+    config = configuration.build(SCRIPTS["train"], "paper_1shot", {**asked, "frozen": True})
+    config = backbones.fitted(config)
+    learner = build_learner(config)
+    backbones.load_weights(learner.encoder, config)
+    return learner
+
+
 if __name__ == "__main__":
     script.run(main)

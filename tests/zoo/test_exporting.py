@@ -209,7 +209,7 @@ def test_tensorflows_own_tool_reads_the_folder(saved, tmp_path):
     shown = run("show", "--dir", saved / "1", "--tag_set", "serve", "--signature_def", "serve")
     assert re.search(r"\['support_x'\].*\n.*DT_FLOAT\n.*\(-1, 16, 16, 1\)", shown)
     assert re.search(r"\['support_y'\].*\n.*DT_INT32\n.*\(-1\)", shown)
-    assert "['probabilities']" in shown
+    assert "['probabilities']" in shown and "['distance']" in shown
     given = task((16, 16, 1), 3, 2, 4)
     np.savez(tmp_path / "task.npz", **given)
     inputs = ";".join(f"{name}=task.npz[{name}]" for name in given)
@@ -236,7 +236,7 @@ def test_the_onnx_file_states_its_opset_and_names(tmp_path):
     onnx.checker.check_model(model, full_check=True)
     assert [(o.domain, o.version) for o in model.opset_import][0] == ("", formats.ONNX_OPSET)
     assert {i.name for i in model.graph.input} == {"support_x", "support_y", "query_x"}
-    assert [o.name for o in model.graph.output] == ["probabilities"]
+    assert {o.name for o in model.graph.output} == {"probabilities", "distance"}
 
 
 def test_the_litert_file_has_built_in_operators_only(tmp_path, capsys):

@@ -137,5 +137,5 @@ def _largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarra
         y = theirs[name]
         if x.shape != y.shape:
             raise ZooError(f"The exported file answers {name} {y.shape}, Python {x.shape}.")
-        largest = np.maximum(largest, apart(x, y))
+        largest = np.maximum(largest, apart(x, y, name))
     return float(largest)
