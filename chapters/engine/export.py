@@ -181,8 +181,8 @@ def _difference(folder: Path, endpoints, examples) -> float:
 def apart(ours: np.ndarray, theirs: np.ndarray, name: str = "") -> float:
     """Largest difference of two answers, relative where they are above 1; infinities may agree.
 
-    Of ``distance`` a hundredth of it: it is made of the numbers that become ``probabilities``, which
-    small differences of them do not move.
+    Of ``distance`` a hundredth of it: it is made of the numbers that become ``probabilities``,
+    which small differences of them do not move.
     """
     with np.errstate(invalid="ignore"):
         difference = np.abs(ours - theirs) / np.maximum(1.0, np.abs(ours))
