@@ -85,6 +85,7 @@ def test_of_classes_with_few_items_fewer_are_asked_for():
     assert calibrating.draw(members, 5, 4, 5, 2) is None
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_a_card_says_what_is_measured():
     loaded = loading.load("prototypical-emoji")
