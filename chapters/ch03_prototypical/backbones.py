@@ -51,6 +51,9 @@ def load_weights(encoder: keras.Sequential, config) -> None:
     Raises:
         ConfigError: no such file, weights of another network, or a download that failed.
     """
+    if config.frozen and config.encoder_weights == RANDOM:
+        tell(f"{config.encoder} has random weights and is not trained: it knows nothing; see "
+             "--encoder-weights.")  # fmt: skip
     if not config.encoder or config.encoder_weights == RANDOM:
         return
     network = encoder.layers[0].network
