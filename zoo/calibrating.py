@@ -11,10 +11,9 @@ import numpy as np
 from scipy import optimize
 
 import datasets
-from chapters.engine.metric import MetricLearner
 from datasets.dataset import Dataset
 from datasets.tasks.episodes import to_float
-from zoo.classifying import Answers, embed, respond_in_parts
+from zoo.classifying import Answers, embed, embeds, respond_in_parts
 from zoo.loaded import Loaded
 from zoo.records.cards import SHARES
 from zoo.rejecting import left_out, share_beyond
@@ -26,7 +25,6 @@ TURNS = 4000  # examples that are left out, of each way and shot
 BINS = 15
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures
 TINY = np.finfo(np.float32).tiny
-PARTS = 256  # items that are embedded at once
 
 
 class Classes(NamedTuple):
@@ -86,10 +84,9 @@ def classes(loaded: Loaded, data: Dataset, split: str) -> Classes:
     groups = [data.items_of(k) for k in data.classes(split)]
     shown = np.concatenate(groups)
     x = data.items[shown].reshape(len(shown), *data.image_shape)
-    starts = range(0, len(x), PARTS)
-    items = [embed(loaded.learner, to_float(x[start : start + PARTS])) for start in starts]
     ends = np.cumsum([len(group) for group in groups])
-    return Classes(np.concatenate(items), np.split(np.arange(len(x)), ends[:-1]))
+    items = embed(loaded.learner, to_float(x))
+    return Classes(items, np.split(np.arange(len(x)), ends[:-1]))
 
 
 def draw(members, way: int, shot: int, query: int, count: int, others: int = 0) -> Tasks | None:
@@ -131,7 +128,7 @@ def outcomes(loaded: Loaded, held_out: Classes) -> Outcomes:
     parts, truth = [], []
     for way in ways(loaded):
         for shot in SHOTS:
-            tasks = draw(held_out.members, way, shot, QUERY, TASKS[_embeds(loaded)])
+            tasks = draw(held_out.members, way, shot, QUERY, TASKS[embeds(loaded.learner)])
             if tasks is None:
                 continue
             found = answers(loaded, held_out, tasks, tasks.query).probabilities
@@ -206,13 +203,13 @@ def distances(loaded: Loaded, held_out: Classes) -> dict[str, dict[str, list[flo
     """
     limits, levels = {}, {}
     for way, shot in itertools.product(ways(loaded), SEEN):
-        count = max(1, min(TASKS[_embeds(loaded)], TURNS // (way * shot)))
+        count = max(1, min(TASKS[embeds(loaded.learner)], TURNS // (way * shot)))
         tasks = draw(held_out.members, way, shot, QUERY, count)
         if tasks is None:
             continue
         nearest = answers(loaded, held_out, tasks, tasks.query).distance.min(axis=-1)
         limits[f"{way}w{shot}s"] = _rounded(np.quantile(nearest, 1 - np.array(SHARES)))
-        if shot > 1 and _embeds(loaded):
+        if shot > 1 and embeds(loaded.learner):
             beyond = [
                 share_beyond(query, left_out(loaded.learner, held_out.items[support], labels))
                 for query, support, labels in zip(
@@ -221,10 +218,6 @@ def distances(loaded: Loaded, held_out: Classes) -> dict[str, dict[str, list[flo
             ]
             levels[f"{way}w{shot}s"] = _rounded(np.quantile(np.concatenate(beyond), SHARES))
     return {"limits": limits, "levels": levels}
-
-
-def _embeds(loaded: Loaded) -> bool:
-    return isinstance(loaded.learner, MetricLearner)
 
 
 def _rounded(values) -> list[float]:

@@ -24,9 +24,14 @@ class Answers(NamedTuple):
     distance: np.ndarray  # from each class; 3.4e38 for one that the support set does not show
 
 
+def embeds(learner) -> bool:
+    """Whether it embeds an item once, whatever it is compared with."""
+    return isinstance(learner, MetricLearner)
+
+
 def embed(learner, x) -> np.ndarray:
     """What has to be kept of items [item, ...]: embeddings of a metric learner, or the items."""
-    return learner.encode(x).numpy() if isinstance(learner, MetricLearner) else np.asarray(x)
+    return learner.encode(x).numpy() if embeds(learner) else np.asarray(x)
 
 
 def respond(learner, support, support_y, query, **others) -> Answers:
@@ -38,7 +43,7 @@ def respond(learner, support, support_y, query, **others) -> Answers:
         support_y: labels [task, support], 0 to way - 1.
         others: what it takes besides, such as ``unlabelled`` [task, item, ...].
     """
-    if isinstance(learner, MetricLearner):
+    if embeds(learner):
         named = {f"{name}_z": z for name, z in others.items()}
         predictions, distances = learner.compare(support, support_y, query, **named)
     else:
@@ -75,7 +80,7 @@ def respond_in_parts(learner, items, support, support_y, query) -> Answers:
 
 def _room(learner, items) -> int:
     """Items of support sets in one call."""
-    return NUMBERS // items[0].size if isinstance(learner, MetricLearner) else ITEMS
+    return NUMBERS // items[0].size if embeds(learner) else ITEMS
 
 
 def _joined(parts: list[Answers], axis: int) -> Answers:

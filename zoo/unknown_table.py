@@ -14,15 +14,15 @@ import numpy as np
 from chapters.engine import script
 from chapters.engine.configuration import Parser
 from chapters.engine.evaluation import interval95
-from chapters.engine.metric import MetricLearner
 from zoo import calibrating, catalogue, loading, rejecting
 from zoo.calibrating import Classes, Tasks, answers
+from zoo.classifying import embeds
 from zoo.errors import ZooError
 from zoo.loaded import Loaded
 from zoo.records.tables import Table
 
 WAY, SHOTS, QUERY, REFUSED = 5, (1, 5), 5, 0.05
-TASKS = {"metric": 200, "other": 20}
+TASKS = {True: 200, False: 20}  # for learners that embed and others
 ADAPTED = "maml-omniglot-5way"
 PAGE = Path(__file__).with_name("YOUR_DATA.md")
 TABLE = Table(
@@ -55,7 +55,7 @@ def measure(name: str) -> list[str]:
 
 def _cells(loaded: Loaded, held_out: Classes, shot: int) -> list[str]:
     """Area under the curve, strangers accepted and members refused, with a number of examples."""
-    count = TASKS["metric" if isinstance(loaded.learner, MetricLearner) else "other"]
+    count = TASKS[embeds(loaded.learner)]
     tasks = calibrating.draw(held_out.members, WAY, shot, QUERY, count, others=WAY)
     if tasks is None:
         raise ZooError(f"{loaded.name} is tested on too few classes of {shot + 1} items.")
@@ -97,7 +97,7 @@ def names() -> list[str]:
     for name in catalogue.list_models():
         if catalogue.published(name).model.items == "image":
             learner = loading.load(name).learner
-            if isinstance(learner, MetricLearner) or name == ADAPTED:
+            if embeds(learner) or name == ADAPTED:
                 found.append(name)
     return found
 

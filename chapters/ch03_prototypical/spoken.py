@@ -31,7 +31,6 @@ CHOSEN_ON = ("george", "lucas")  # people on whom settings were chosen: they do 
 COEFFICIENTS = 20  # of MFCC
 MFCC, LOG_MEL, UNTRAINED = "MFCC, nearest mean", "log-mel, nearest mean", "untrained encoder"
 FLOOR = 1e-6  # of a deviation
-AT_ONCE = 200  # clips that are embedded
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -200,8 +199,7 @@ def statistics(spoken: Spoken) -> np.ndarray:
 def embed(learner, spoken: Spoken) -> np.ndarray:
     """Every clip once: [clip, dim]."""
     x = to_float(tf.constant(spoken.data.items))[..., None]  # [clip, band, frame, 1]
-    starts = range(0, len(x), AT_ONCE)
-    return np.concatenate([learner.embed(x[i : i + AT_ONCE]).numpy() for i in starts])
+    return learner.embed(x).numpy()
 
 
 def test(name: str, learner, untrained, spoken: Spoken, config: SpokenConfig) -> list[dict]:
