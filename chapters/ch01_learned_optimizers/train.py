@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     curves = [found for _, _, found in trained]
     print(testing.table(tests, curves))
     rows = testing.rows(tests, curves, config)
-    run.metrics(name, rows, rule, loop, rates=testing.rates_found(tests, curves))
+    seconds = sum(loop.seconds for _, loop, _ in trained)
+    run.metrics(name, rows, rule, loop, seconds, rates=testing.rates_found(tests, curves))
 
     run.figure("learning_curve", plots.learning_curve(loop.history))
     run.figure("losses", plots.losses(tests, curves[0]))

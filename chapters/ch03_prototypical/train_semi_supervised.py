@@ -47,10 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     found = [unlabelled_tests.test(one, tests, config) for one, _ in trained]
     refined = unlabelled_tests.rows(found, tests, data, config)
     print(unlabelled_tests.table(refined, config))
-    seconds = round(sum(one.seconds for _, one in trained), 1)
-    run.metrics(
-        name, results + refined, learner, loop, train_seconds=seconds, **images.seen(data, config)
-    )
+    seconds = sum(one.seconds for _, one in trained)
+    run.metrics(name, results + refined, learner, loop, seconds, **images.seen(data, config))
 
     metric.draw(run, loop.history, learner, validation, data, config)
     task = list(tests.values())[-1].episode(0)

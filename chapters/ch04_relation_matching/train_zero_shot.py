@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     first = trained[0]
     run.weights(first["learner"])
     results = zero_shot.rows(NAME, scores, data, config)
-    run.metrics(NAME, results, first["learner"], first["loop"])
+    seconds = sum(one["loop"].seconds for one in trained)
+    run.metrics(NAME, results, first["learner"], first["loop"], seconds)
     pictures.draw(run, first["history"], first["learner"], draws[0])
     print(f"Weights, metrics and pictures are in {run.path}.")
     export_run(run, {"serve": (first["learner"].serving(strict=True), zero_shot.example(draws[0]))})

@@ -176,7 +176,7 @@ def metrics(results: list[dict], tests: dict, config: NTMConfig) -> dict:
         "converged": sum(map(converged, results)),
         "parameters": results[0]["model"].count_params(),
         "steps": config.steps,
-        "train_seconds": round(results[0]["seconds"], 1),
+        "train_seconds": round(sum(result["seconds"] for result in results), 1),
     }
 
 

@@ -33,11 +33,11 @@ def main(argv: list[str] | None = None) -> None:
         options = dataclasses.replace(config, seed=seed)
         part = run.sub(f"seed-{seed}") if config.seeds > 1 else run
         learner, loop = train(options, part)
-        joint, _ = train(acting.joint(options), part.sub("joint"))
+        joint, its_loop = train(acting.joint(options), part.sub("joint"))
         beside = learner, joint, build_learner(options)
         for learners, one in zip(contenders.values(), beside, strict=True):
             learners.append(one)
-        loops.append(loop)
+        loops += [loop, its_loop]
     first = contenders[NAME][0]  # stands for the run: chosen by its number, not by its score
     run.weights(first)
 
@@ -49,7 +49,8 @@ def main(argv: list[str] | None = None) -> None:
         print(acting.regret.table(regrets, config))
         rows += acting.regret.rows(regrets, config)
         run.figure("regret", acting.regret.picture(regrets, config))
-    run.metrics(NAME, rows, first, loops[0])
+    seconds = sum(loop.seconds for loop in loops)
+    run.metrics(NAME, rows, first, loops[0], seconds)
 
     run.figure("learning_curve", acting.pictures.learning_curve(loops[0].history))
     measure = next(iter(found[NAME]))

@@ -75,7 +75,8 @@ def main(argv: list[str] | None = None) -> None:
         "split": images.TEST_SPLIT["train"],
     }
     rows = pairs.rows(found, asked, [], list(found), **conditions)
-    run.metrics(name, rows, first.model.learner, first.loop, **images.seen(data, config))
+    seconds = sum(one.loop.seconds for of_arm in trained.values() for one in of_arm)
+    run.metrics(name, rows, first.model.learner, first.loop, seconds, **images.seen(data, config))
     histories = {arm: [one.loop.history for one in of_arm] for arm, of_arm in trained.items()}
     draw(run, histories, found, asked, first.model.learner, data, config)
     print(f"Weights, metrics and pictures are in {run.path}.")

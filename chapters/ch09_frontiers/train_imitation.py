@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     print(pairs.table(found, asked))
     rows = pairs.rows(found, asked, [], list(found), **arms.about(config))
     seconds = {who: sum(one.seconds for one in of) for who, of in learned.items()}
-    run.metrics(name, rows, policy, loop, seconds=seconds)
+    run.metrics(name, rows, policy, loop, sum(seconds.values()), seconds_of=seconds)
 
     histories = {who: [one.history for one in of] for who, of in learned.items()}
     run.figure("courses", pair_plots.courses(histories, {"success": "touches what was shown"}))

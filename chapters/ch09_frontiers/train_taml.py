@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> None:
     found = pairs.stacked({name: [one[2] for one in of] for name, of in trained.items()})
     print(pairs.table(found, asked))
     rows = pairs.rows(found, asked, statistics(asked), [MAML], **conditions(data, config))
-    run.metrics(names[1], rows, learner, loop, **images.seen(data, config))
+    seconds = sum(loop.seconds for of_name in trained.values() for _, loop, _ in of_name)
+    run.metrics(names[1], rows, learner, loop, seconds, **images.seen(data, config))
 
     histories = {name: [one[1].history for one in of_name] for name, of_name in trained.items()}
     draw(run, histories, found, asked)

@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     initial = [Statistic(GINI, shown_steps(config).index(0), lambda losses: float(gini(losses)))]
     conditions = {"data": f"sine curves ({config.curves})", "seed": config.seed, "tested": "tasks"}
     rows = pairs.rows(found, asked, initial, [MAML], **conditions)
-    run.metrics(names[1], rows, learner, loop)
+    seconds = sum(loop.seconds for of_name in trained.values() for _, loop, _ in of_name)
+    run.metrics(names[1], rows, learner, loop, seconds)
 
     histories = {name: [one[1].history for one in of_name] for name, of_name in trained.items()}
     metrics = {"inequality": "Gini of losses before\nthe inner steps", "error": "error after them"}

@@ -119,7 +119,9 @@ class RunFolder:
         if self.chief:
             files.write_json(self.path / name, data)
 
-    def metrics(self, method: str, results: list[dict], learner, loop, **more) -> None:
+    def metrics(
+        self, method: str, results: list[dict], learner, loop, seconds=None, **more
+    ) -> None:
         """Write ``metrics.json``.
 
         Args:
@@ -127,6 +129,7 @@ class RunFolder:
             results: one row per figure, with the conditions it was measured under.
             learner: trained.
             loop: that trained it.
+            seconds: of all trainings, where the run has several.
             more: what a script adds.
         """
         self.json(
@@ -136,7 +139,7 @@ class RunFolder:
                 "results": results,
                 "parameters": learner.count_params(),
                 "steps": loop.step,
-                "train_seconds": round(loop.seconds, 1),
+                "train_seconds": round(loop.seconds if seconds is None else seconds, 1),
                 **more,
             },
         )
