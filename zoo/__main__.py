@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import zoo
 from chapters.engine import files, script
-from chapters.engine.configuration import whole
+from chapters.engine.configuration import number, whole, within
 from chapters.engine.errors import RunError
 from datasets import console
 from datasets.errors import DataError
@@ -140,6 +140,16 @@ def _parser() -> Parser:
     kept.add_argument("--anyway", action="store_true", help="also when its figures are doubtful")
     command(_calibrate, "fit a model's temperature again, and what tells strangers", model)
     command(_record, "write the results of a run into results.csv, without weights", run, model)
+    words = "run the recorded commands again, and say whether the figures agree"
+    again = command(_reproduce, words)
+    again.add_argument("names", nargs="*", help="of models or records (default: all)")
+    again.add_argument("--list", action="store_true", help="only tell how long each takes here")
+    words = "of each training and test, such as 0.1, to see that all of it runs"
+    again.add_argument("--share", type=within(number, 1e-4, 1.0), default=1.0, help=words)
+    words = "leave out what would not end in this time"
+    again.add_argument("--hours", type=within(number, 0.0, 1e4), default=0.0, help=words)
+    words = "folder of runs and report (default: runs/zoo.reproduce, with the share)"
+    again.add_argument("--to", default="", metavar="DIR", help=words)
     written = command(_report, "write the tables of all READMEs, and name chapters without a model")
     written.add_argument("--check", action="store_true", help="only tell whether they are current")
     return parser
@@ -258,6 +268,28 @@ def _calibrate(options) -> None:
 def _record(options) -> None:
     results.record(Path(options.folder), options.name)
     print(f"{options.name}: recorded; python -m zoo report writes the tables.")
+
+
+def _reproduce(options) -> int:
+    from zoo import reproducing
+
+    def tell(line):
+        print(line, flush=True)
+
+    usual = reproducing.FOLDER / (f"{options.share:g}" if options.share < 1 else "whole")
+    folder = Path(options.to or usual)
+    if options.list:
+        print(reproducing.plan(options.names, folder, tell).text())
+        return 0
+    asked = options.names, folder, options.share, options.hours, tell
+    try:
+        outcomes = reproducing.reproduce(*asked)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on where this one was.", file=sys.stderr)
+        return 130
+    print(f"\n{reproducing.table(outcomes, options.share)}")
+    print(f"The report with all figures and curves is {folder / reproducing.REPORT}.")
+    return 0 if reproducing.all_agree(outcomes, options.share) else 1
 
 
 def _report(options) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zoo import catalogue, comparison
 from zoo.records import cards, results, store
-from zoo.records.wording import cell, column, protocol, published
+from zoo.records.wording import cell, column, duration, protocol, published
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- results ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -68,7 +68,7 @@ def models() -> str:
                 *cards.headline(card),
                 f"{card['parameters']:,}",
                 f"{card['bytes'] / 1000:.0f}",
-                f"{card['train_seconds'] / 60:.1f} min",
+                duration(card["train_seconds"]),
             ]
         )
     missing = ", ".join(without_model())
@@ -119,8 +119,9 @@ def _footer(rows: list[dict[str, str]]) -> list[str]:
 
 
 def _conditions(rows: list[dict[str, str]]) -> str:
-    run = f"`{rows[-1]['command']}` ({rows[-1]['minutes']} min of training on two cores)."
-    return f"Mean ± 95 % interval; {protocol(rows)}. {run}"
+    seconds = float(rows[-1]["seconds"])
+    took = f"{duration(seconds)} of training on two cores" if seconds else "nothing is trained"
+    return f"Mean ± 95 % interval; {protocol(rows)}. `{rows[-1]['command']}` ({took})."
 
 
 def _line(cells: list[str]) -> str:

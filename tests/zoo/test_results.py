@@ -39,7 +39,7 @@ def test_a_row_carries_figure_conditions_and_command(tmp_path):
     results.record(write_run(tmp_path / "run", seed=3, rotations=False), "name", file)
     (row,) = results.read(file)
     assert row["mean"] == "0.98765"
-    assert row["minutes"] == "10"
+    assert row["seconds"] == "600"
     assert row["command"] == (
         "python -m chapters.ch03_prototypical.train --preset paper_1shot --seed 3 --no-rotations"
     )

@@ -40,7 +40,7 @@ FIELDS = {
     ),
     **dict.fromkeys(("data", "versions"), dict),
     **dict.fromkeys(("results", "output"), list),
-    **dict.fromkeys(("bytes", "parameters", "train_seconds"), NUMBER),
+    **dict.fromkeys(("bytes", "parameters", "steps", "train_seconds"), NUMBER),
 }  # fmt: skip
 DATA_FIELDS = {
     **dict.fromkeys(("name", "train_split", "test_split", "source", "license"), str),
@@ -220,7 +220,7 @@ def text(card: dict) -> str:
             *[wording.calibration(found) for found in [card.get("calibration")] if found],
             *[f"In {split}: {', '.join(names)}" for split, names in _seen(card).items()],
             f"Recipe: {card['command']}",
-            f"Training: {card['train_seconds'] / 60:.1f} min on {card['device']}; Python "
+            f"Training: {wording.duration(card['train_seconds'])} on {card['device']}; Python "
             f"{card['python']}, {versions}",
             *[f"Weights of the first of {n} networks." for n in [card.get("splits")] if n],
             f"Weights: {card['parameters']:,} parameters, {card['bytes']:,} bytes, SHA-256 "

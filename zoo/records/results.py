@@ -19,7 +19,7 @@ from zoo.records import safety, store
 FILE = Path(__file__).parent.with_name("results.csv")
 COLUMNS = (
     "name", "method", "data", "generated", "split", "measure", "way", "shot", "query",
-    "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "minutes", "command",
+    "mean", "interval", "episodes", "runs", "seed", "batch_norm", "published", "seconds", "command",
     "label", "unit", "digits", "better", "protocol",
 )  # fmt: skip
 
@@ -57,7 +57,7 @@ def rows_of(run: Path, name: str) -> list[dict[str, str]]:
     config = safety.read_json(run / store.CONFIG)
     shared = {
         "name": name,
-        "minutes": f"{metrics['train_seconds'] / 60:.0f}",
+        "seconds": f"{metrics['train_seconds']:.0f}",
         "command": command(config, metrics.get("splits", 0)),
     }
     return [as_text({**result, **shared}) for result in metrics["results"]]

@@ -27,6 +27,13 @@ def cell(row: dict[str, str]) -> str:
     return " ± ".join(figure(row, key) for key in ("mean", "interval") if row[key])
 
 
+def duration(seconds: float) -> str:
+    """A time as people say it: ``45 s``, ``52 min``, ``4.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 10_000 else f"{seconds / 3600:.1f} h"
+
+
 def calibration(found: dict) -> str:
     """What a card says of a model's probabilities."""
     return (
