@@ -2,14 +2,14 @@
 
 A table stands between ``<!-- results NAME ... -->`` and ``<!-- end -->``; the names select rows.
 ``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo,
-``<!-- comparison DATA -->`` metric learners beside each other. A test fails when a
-page differs from what this module writes.
+``<!-- comparison DATA -->`` metric learners beside each other. Minutes in tables of presets are
+those of the recorded runs. A test fails when a page differs from what this module writes.
 """
 
 import re
 from pathlib import Path
 
-from zoo import catalogue, comparison
+from zoo import catalogue, comparison, times
 from zoo.records import cards, results, store
 from zoo.records.wording import cell, column, duration, protocol, published
 
@@ -31,7 +31,10 @@ def compare() -> list[tuple[Path, str, str]]:
     """Path, text and current text of every page that holds a generated table."""
     rows = results.read()
     texts = {path: path.read_text(encoding="utf-8") for path in readmes()}
-    return [(path, text, generate(text, rows)) for path, text in texts.items()]
+    return [
+        (path, text, times.generate(generate(text, rows), path.parent.name, rows))
+        for path, text in texts.items()
+    ]
 
 
 def without_model() -> list[str]:
