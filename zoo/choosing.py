@@ -126,13 +126,13 @@ class Choice(NamedTuple):
         ]
         return "\n".join(lines)
 
-    def honest(self) -> dict[str, float]:
-        """``share`` of whatever is chosen in this way.
+    def honest(self, shot: int = 0) -> dict[str, float]:
+        """``share`` of whatever is chosen in this way, with a number of examples, or the most.
 
         The figure of the best of many is too good, since luck chose it too. Here every file is
         named by the model that did best on all others.
         """
-        hits = np.stack([one.hits[self.shots[-1]] for one in self.tried])  # [model, file]
+        hits = np.stack([one.hits[shot or self.shots[-1]] for one in self.tried])  # [model, file]
         others = hits.sum(axis=1, keepdims=True) - hits  # [model, file]
         # of equals the first, which is the best on all files
         chosen = np.take_along_axis(hits, others.argmax(axis=0)[None], axis=0)[0]  # [file]

@@ -1,4 +1,4 @@
-"""Tables of pages that a command measures: a line for each model, in the order of the catalogue."""
+"""Tables of pages that a command measures: a line for each model, or for each of other things."""
 
 import re
 from collections.abc import Callable
@@ -16,6 +16,7 @@ class Table(NamedTuple):
     page: Path
     name: str  # the first comment begins with it
     titles: list[str]  # of the columns; the first, of the names, is empty
+    order: list[str] | None = None  # of the names; that of the catalogue when None
 
     def read(self) -> str:
         """The page as it stands."""
@@ -38,14 +39,15 @@ class Table(NamedTuple):
         """Measure models, and write the page after each.
 
         Args:
-            names: of published models.
+            names: of published models, or of ``order``.
             one: name -> cells of its line.
         """
         known = self.rows(self.read())
         for name in names:
             known[name] = one(name)
             print(*known[name], sep="  ", flush=True)
-            kept = {name: known[name] for name in catalogue.list_models() if name in known}
+            order = self.order or catalogue.list_models()
+            kept = {name: known[name] for name in order if name in known}
             with store.lock():
                 files.write_text(self.page, self.generate(self.read(), kept))
 
