@@ -42,6 +42,19 @@ class TrainConfig(FolderOptions):
     momentum: float = changed(MetricOptions, "momentum", 0.99, only=("encoder", ""))
 
 
+# Pictures in colour, 5 to 9 of each of 952 signs: altered ones, or they are learned by heart.
+EMOJI = {
+    "data": "emoji",
+    "image_size": 32,
+    "rotations": False,
+    "augment": True,
+    "way": 40,
+    "query": 4,
+    "steps": 25000,
+    "schedule": "cosine",
+    "steps_per_epoch": 1000,
+    "columns": "5w1s,20w1s,5w5s,20w5s",
+}
 TRAIN = {
     # No network and no downloads: characters of random strokes, a minute on two cores.
     "quick": {
@@ -69,19 +82,9 @@ TRAIN = {
     # The paper: 60-way, Adam halved every 2000 episodes.
     "paper_1shot": {"shot": 1},
     "paper_5shot": {"shot": 5, "steps": 8000},  # a step has 600 images instead of 360
-    # Pictures in colour, 5 to 9 of each of 952 signs: altered ones, or they are learned by heart.
-    "emoji": {
-        "data": "emoji",
-        "image_size": 32,
-        "rotations": False,
-        "augment": True,
-        "way": 40,
-        "query": 4,
-        "steps": 25000,
-        "schedule": "cosine",
-        "steps_per_epoch": 1000,
-        "columns": "5w1s,20w1s,5w5s,20w5s",
-    },
+    "emoji": EMOJI,
+    # Signs and characters: 952 classes in colour and 1028 in black on white, tested apart.
+    "emoji_omniglot": {**EMOJI, "data": "emoji_omniglot"},
     # For alphabets never seen: nothing of the 20 evaluation alphabets, whose characters the split
     # above puts on both sides.
     "background": {"train_split": "background", "steps": 8000, "halve_every": 1000},
@@ -465,6 +468,7 @@ MODELS = {
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
     "prototypical-omniglot-background": CHARACTERS,
     "prototypical-emoji": CHARACTERS,
+    "prototypical-emoji-omniglot": CHARACTERS,
     "prototypical-words": SPOKEN_WORDS,
     "gaussian-omniglot": GAUSSIAN_CHARACTERS,
     # Trained where three quarters of the examples are damaged.

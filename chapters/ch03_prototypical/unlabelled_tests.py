@@ -116,8 +116,8 @@ def samplers(data: Dataset, config: SemiSupervisedConfig):
 
 def settings(config: SemiSupervisedConfig) -> list[Setting]:
     """Tests without and with distractors, of the way and shot of the first column."""
-    way, shot = _first(config)
-    return [Setting(way, shot, number) for number in dict.fromkeys((0, config.test_distractors))]
+    first, numbers = _first(config), dict.fromkeys((0, config.test_distractors))
+    return [Setting(first.way, first.shot, number) for number in numbers]
 
 
 def _first(config) -> images.Column:
