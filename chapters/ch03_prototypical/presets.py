@@ -333,6 +333,8 @@ ZERO_SHOT = {
 
 # --- spoken words ---------------------------------------------------------------------------------
 
+SPOKEN_SETS = ("spoken_words", "synth_words")
+
 
 @dataclass(frozen=True)
 class SpokenConfig(RunConfig):
@@ -340,9 +342,8 @@ class SpokenConfig(RunConfig):
 
     data: str = option(
         "spoken_words",
-        "spoken_words (said by espeak-ng; the test is recordings of digits) or synth_words "
-        "(generated, no program needed)",
-        choices=("spoken_words", "synth_words"),
+        "spoken_words (said by espeak-ng; the test is recordings of digits), synth_words "
+        "(generated, no program needed), or a folder of class folders of sounds",
     )
     words: int = option(
         1000,
@@ -358,6 +359,14 @@ class SpokenConfig(RunConfig):
         maximum=140,
         only=("data", "spoken_words"),
     )
+    fold: int = changed(ImageOptions, "fold", 0)
+    init: str = changed(
+        FolderOptions,
+        "init",
+        "",
+        "go on from the weights of a published model, such as prototypical-words, or of the "
+        "folder of a run",
+    )
     augment: bool = option(
         True, "training clips are stretched, shifted, tilted in their spectrum, and put in noise"
     )
@@ -369,7 +378,16 @@ class SpokenConfig(RunConfig):
     steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 500)
     steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)
     validation_episodes: int = changed(ImageOptions, "validation_episodes", 100)
+    columns: str = changed(
+        ImageOptions,
+        "columns",
+        "5w1s,5w5s",
+        "for a folder: tests, as <way>w<shot>s with commas between",
+    )
     test_episodes: int = changed(ImageOptions, "test_episodes", 1000)
+    test_query: int = changed(
+        ImageOptions, "test_query", 5, "for a folder: query clips per class at test"
+    )
     h_dim: int = changed(MetricOptions, "h_dim", 64)
     z_dim: int = changed(MetricOptions, "z_dim", 64)
     momentum: float = changed(MetricOptions, "momentum", 0.99)
@@ -458,7 +476,7 @@ SPOKEN_WORDS = Model(
     script="train_spoken",
     build="chapters.ch03_prototypical.train_spoken:build_learner",
     items="word",
-    evaluate="chapters.ch03_prototypical.spoken:evaluate",
+    evaluate="chapters.ch03_prototypical.spoken_tests:evaluate",
     read="chapters.ch03_prototypical.spoken:read",
 )
 

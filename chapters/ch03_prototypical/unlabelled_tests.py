@@ -15,8 +15,8 @@ from chapters.ch03_prototypical.presets import PUBLISHED_SEMI, SemiSupervisedCon
 from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Measure, Result, figure, interval95_of_runs, share
 from chapters.experiments import images
+from chapters.experiments.folders import tell_of_changes
 from chapters.experiments.images.metric import TASKS_AT_ONCE
-from chapters.experiments.images.own_folder import tell_of_changes
 from chapters.experiments.options import ITEMS
 from datasets.dataset import Dataset
 from datasets.tasks.unlabelled import UnlabelledSampler, labelled_count

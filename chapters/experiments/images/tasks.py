@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 
 import datasets
-from chapters.engine.configuration import suggest
-from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions
-from chapters.experiments.images import starting
-from chapters.experiments.images.own_folder import fit_options, load_own, tell_of_changes
+from chapters.experiments import folders
+from chapters.experiments.folders import tell_of_changes
+from chapters.experiments.images.own_folder import (
+    fit_options,
+    fit_start,
+    load_own,
+    propose_start,
+)
 from chapters.experiments.images.sets import SETS, is_ink
 from chapters.experiments.options import ITEMS, Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
@@ -32,7 +36,8 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
         DataError: data missing or broken.
     """
     if getattr(config, "init", ""):
-        config = starting.fitted(config)
+        config = fit_start(config)
+    folders.check(config.data, SETS)
     if config.data in SETS:
         _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
@@ -40,13 +45,8 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
             options["black"] = config.black
         data = datasets.load(config.data, size=config.image_size, **options)
         return data, _fit_to_set(config)
-    if not Path(config.data).is_dir():
-        raise ConfigError(
-            f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
-            f"{suggest(config.data, SETS)}."
-        )
     data = load_own(config)
-    starting.propose(config, len(data.classes("train")))
+    propose_start(config, len(data.classes("train")))
     return data, fit_options(config, data)
 
 
@@ -223,14 +223,10 @@ def _fit_to_set(config: ImageOptions) -> ImageOptions:
 
 def _check_no_folder(config: ImageOptions) -> None:
     """Refuse what only the pictures of a folder can be read as."""
-    given = {
+    flags = {
         f"--channels {config.channels}": config.channels != 1,
         "--invert": config.invert,
         f"--fit {config.fit}": config.fit != "auto",
         f"--fold {config.fold}": config.fold,
     }
-    for flag in (flag for flag, there in given.items() if there):
-        raise ConfigError(
-            f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
-            "them away."
-        )
+    folders.refuse_with_set(config, flags)

@@ -4,7 +4,7 @@ import dataclasses
 
 from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Result, share
-from chapters.experiments.images.own_folder import classes_by_split
+from chapters.experiments.folders import classes_by_split
 from chapters.experiments.images.tasks import (
     SETS,
     TEST_SPLIT,
