@@ -49,9 +49,8 @@ def people(embeddings, spoken: Spoken):
         spoken: words and speakers.
     """
     near = min(NEAR, (len(embeddings) - 1) / 3)  # of few clips, fewer are near
-    places = TSNE(perplexity=near, random_state=0, init="pca").fit_transform(
-        embeddings
-    )  # [clip, 2]
+    tsne = TSNE(perplexity=near, random_state=0, init="pca")
+    places = tsne.fit_transform(embeddings)  # [clip, 2]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")
     speakers = sorted(set(spoken.speaker.tolist()))
     for k, word in enumerate(spoken.data.class_names):
@@ -63,8 +62,7 @@ def people(embeddings, spoken: Spoken):
     for mark, person in zip(MARKS, speakers, strict=False):
         axis.scatter([], [], marker=mark, color=SERIES[0], label=person)
     if speakers[1:]:  # those of a folder are not known
-        axis.legend(
-            fontsize=SMALL, ncols=len(speakers), loc="upper center", bbox_to_anchor=(0.5, 0)
-        )
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+        axis.legend(fontsize=SMALL, ncols=len(speakers), **below)
     axis.set_axis_off()
     return figure

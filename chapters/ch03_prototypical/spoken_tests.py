@@ -64,35 +64,6 @@ def columns(config: SpokenConfig) -> tuple[Column, ...]:
     return tuple(Column("accuracy", one.label, one.shot, one.way) for one in asked)
 
 
-def draw_classes(spoken: Spoken, column: Column, query: int, episodes: int, seed: int) -> Tasks:
-    """Tasks of some classes each, whoever makes the sounds.
-
-    Args:
-        spoken: sounds.
-        column: with a way that there are classes for.
-        query: clips of a class that are asked for.
-        episodes: how many tasks.
-        seed: the same gives the same tasks.
-
-    Raises:
-        DataError: too few classes, or a class has too few clips.
-    """
-    data = spoken.data
-    members = [data.items_of(k) for k in range(len(data.class_names))]
-    fewest, needed = min(map(len, members)), column.shot + query
-    if len(members) < column.way or fewest < needed:
-        raise DataError(
-            f"{data.name} has {len(members)} classes to test on, of {fewest} or more sounds; "
-            f"{column.label} tasks with {query} queries need {column.way} of {needed}."
-        )
-    rng = np.random.default_rng([seed, column.way, column.shot])
-    drawn = [
-        [rng.permutation(members[k])[:needed] for k in rng.permutation(len(members))[: column.way]]
-        for _ in range(episodes)
-    ]
-    return Tasks(*np.split(np.array(drawn), [column.shot], axis=2))  # [task, way, shot or query]
-
-
 def draw(spoken: Spoken, column: Column, episodes: int, seed: int) -> Tasks:
     """Tasks of all words; the person who asks is never one of ``CHOSEN_ON``.
 
@@ -124,6 +95,35 @@ def _draw_one(rng, clips: dict, person: str, column: Column):
     shown = [[rng.choice(of_word) for of_word in words] for words in zip(*others, strict=True)]
     asked = [rng.permutation(of_word)[:QUERY] for of_word in clips[person]]
     return np.array(shown), np.stack(asked)
+
+
+def draw_classes(spoken: Spoken, column: Column, query: int, episodes: int, seed: int) -> Tasks:
+    """Tasks of some classes each, whoever makes the sounds.
+
+    Args:
+        spoken: sounds.
+        column: with a way that there are classes for.
+        query: clips of a class that are asked for.
+        episodes: how many tasks.
+        seed: the same gives the same tasks.
+
+    Raises:
+        DataError: too few classes, or a class has too few clips.
+    """
+    data = spoken.data
+    members = [data.items_of(k) for k in range(len(data.class_names))]
+    fewest, needed = min(map(len, members)), column.shot + query
+    if len(members) < column.way or fewest < needed:
+        raise DataError(
+            f"{data.name} has {len(members)} classes to test on, of {fewest} or more sounds; "
+            f"{column.label} tasks with {query} queries per class need {column.way} of {needed}."
+        )
+    rng = np.random.default_rng([seed, column.way, column.shot])
+    drawn = [
+        [rng.permutation(members[k])[:needed] for k in rng.permutation(len(members))[: column.way]]
+        for _ in range(episodes)
+    ]
+    return Tasks(*np.split(np.array(drawn), [column.shot], axis=2))  # [task, way, shot or query]
 
 
 def hits(features: np.ndarray, tasks: Tasks, scaled: bool = False) -> np.ndarray:
@@ -261,11 +261,12 @@ def queries(config: SpokenConfig) -> int:
 
 def table(values, spoken: Spoken, config: SpokenConfig) -> str:
     """The results as text: accuracy in % with 95 % intervals."""
-    width, asked = max(map(len, values)) + 2, queries(config)
+    width, query = max(map(len, values)) + 2, queries(config)
+    asked = f"{query} {'query' if query == 1 else 'queries'} per class"
     lines = [
         f"\nAccuracy in % on {len(spoken.data.class_names)} classes never heard in training "
         f"({spoken.data.name}{', generated stand-in' if spoken.data.generated else ''}),\n"
-        f"{config.test_episodes} episodes, {asked} {'query' if asked == 1 else 'queries'} per class, 95 % interval:\n",
+        f"{config.test_episodes} episodes, {asked}, 95 % interval:\n",
         " " * width + "".join(column.label.rjust(22) for column in columns(config)),
     ]
     for method, by_column in values.items():

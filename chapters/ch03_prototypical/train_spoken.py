@@ -37,18 +37,14 @@ def main(argv: list[str] | None = None) -> None:
     # Data: words to learn from, other words to choose the weights by, and the test's own.
     words, config = spoken.load(config)
     test = spoken.load_test(config, words)
-    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
-    print(
-        f"Device: {device}. Run folder: {run.path}.",
-        describe(words, test, config),
-        sep="\n",
-        flush=True,
-    )
     size = config.shot, config.query
     training = EpisodeSampler(words, "train", config.way, *size, config.tasks, config.seed)
     training = Heard(training) if config.augment else training
     way = min(config.way, len(words.classes("val")))
     validation = EpisodeSampler(words, "val", way, *size, seed=config.seed + 1)
+    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {run.path}.")
+    print(describe(words, test, config), flush=True)
 
     with strategy.scope():
         learner = build_learner(config)
