@@ -17,22 +17,24 @@ KNOWN = "prototypical-words"  # knows hundreds of words
 
 
 def is_own(config: SpokenConfig) -> bool:
-    """Whether the data are a folder.
+    """Whether the data are a folder, and no known set."""
+    return config.data not in SPOKEN_SETS
+
+
+def check(config: SpokenConfig) -> None:
+    """Refuse data that are neither a folder nor a known set, and options of a folder with a set.
 
     Raises:
-        ConfigError: neither a folder nor a known set, or options of a folder with a known set.
+        ConfigError: they are.
     """
     folders.check(config.data, SPOKEN_SETS)
-    if config.data in SPOKEN_SETS:
-        folders.refuse_with_set(
-            config,
-            {
-                f"--fold {config.fold}": config.fold,
-                f"--columns {config.columns}": config.columns != SpokenConfig.columns,
-                f"--test-query {config.test_query}": config.test_query != SpokenConfig.test_query,
-            },
-        )
-    return config.data not in SPOKEN_SETS
+    if not is_own(config):
+        flags = {
+            f"--fold {config.fold}": config.fold,
+            f"--columns {config.columns}": config.columns != SpokenConfig.columns,
+            f"--test-query {config.test_query}": config.test_query != SpokenConfig.test_query,
+        }
+        folders.refuse_with_set(config, flags)
 
 
 def fitted(config: SpokenConfig) -> SpokenConfig:

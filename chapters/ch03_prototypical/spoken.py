@@ -25,10 +25,11 @@ def load(config: SpokenConfig) -> tuple[Dataset, SpokenConfig]:
     """Words to learn from, with the splits ``train`` and ``val``; options that fit a folder.
 
     Raises:
-        ConfigError: neither a folder nor a known set.
+        ConfigError: neither a folder nor a known set, or options of a folder with a set.
         DataError: the program that speaks is missing, the cache cannot be written, or the folder
             has too few sounds.
     """
+    own_sounds.check(config)
     if own_sounds.is_own(config):
         return own_sounds.load(config)
     if config.data == "synth_words":
