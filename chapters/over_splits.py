@@ -7,6 +7,7 @@ that the folder can be published.
 
 python -m chapters.over_splits chapters.ch03_prototypical.train --data FOLDER
 python -m chapters.over_splits chapters.ch06_maml.train_omniglot --data FOLDER --splits 3
+python -m chapters.over_splits chapters.ch03_prototypical.train_spoken --data FOLDER   # of sounds
 
 All options but --splits are those of the script; see its own --help.
 """
@@ -22,7 +23,7 @@ from chapters.__main__ import scripts
 from chapters.engine import configuration, files, results, script
 from chapters.engine.configuration import FREE_ON_RESUME, Parser, flag_of, suggest, whole, within
 from chapters.engine.errors import ConfigError, RunError
-from chapters.experiments.images.own_folder import blocks
+from chapters.experiments.folders import blocks
 
 KEPT = ("config.json", "run.json", "model.weights.h5")  # of the first network
 SAME = ("method", "measure", "way", "shot", "batch_norm")  # what rows of splits are pooled by
@@ -109,7 +110,7 @@ def _script(name: str) -> configuration.Script:
     known = {module: one for module, one in scripts() if hasattr(one.config, "fold")}
     if name not in known:
         raise ConfigError(
-            f"{name!r} is no script that trains on folders of pictures{suggest(name, known)}; "
+            f"{name!r} is no script that trains on folders{suggest(name, known)}; "
             f"these are {', '.join(known)}."
         )
     return known[name]

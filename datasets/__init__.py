@@ -19,6 +19,8 @@ LOADERS = {
     "synth_words": "datasets.standins.synth_words",
     "emoji": "datasets.sets.emoji",
     "painted_signs": "datasets.standins.painted_signs",
+    "emoji_omniglot": "datasets.sets.emoji_omniglot",
+    "signs_strokes": "datasets.standins.signs_strokes",
     "digits": "datasets.sets.digits",
     "braille": "datasets.sets.braille",
 }

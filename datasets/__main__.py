@@ -11,8 +11,12 @@ from datasets import console, home
 from datasets.errors import DataError
 from datasets.sets import sources
 
-# Sets without files of their own: the set that they are a part of, or the package they come with.
-PARTS = {"braille": "omniglot"}
+# Sets without files of their own: the sets whose files they are, or the package they come with.
+FILES_OF = {
+    "braille": ("omniglot",),
+    "emoji_omniglot": ("emoji", "omniglot"),
+    "signs_strokes": ("painted_signs", "strokes"),
+}
 INSTALLED = {"digits": "scikit-learn"}
 
 
@@ -64,13 +68,16 @@ def list_sets(options: argparse.Namespace) -> None:
     """One line per set."""
     for name in datasets.LOADERS:
         state, where = _state(name, options.root)
-        print(f"{name:<14}{state:<11}{where}")
+        print(f"{name:<16}{state:<11}{where}")
 
 
 def get_set(options: argparse.Namespace) -> None:
     """Fetch a published set or write a stand-in, and say where it is."""
-    name = datasets.known(options.name)
-    name = PARTS.get(name, name)
+    for name in _with_files(options.name):
+        _get(name, options)
+
+
+def _get(name: str, options: argparse.Namespace) -> None:
     if name in INSTALLED:
         print(f"{name} come with {INSTALLED[name]}; there is nothing to get.")
         return
@@ -90,8 +97,11 @@ def get_set(options: argparse.Namespace) -> None:
 
 def verify_set(options: argparse.Namespace) -> None:
     """Say that the contents of a published set are as published, or fail."""
-    name = datasets.known(options.name)
-    name = PARTS.get(name, name)
+    for name in _with_files(options.name):
+        _verify(name, options)
+
+
+def _verify(name: str, options: argparse.Namespace) -> None:
     if name in INSTALLED:
         raise DataError(f"{name} come with {INSTALLED[name]}, so there is nothing to verify.")
     if name not in sources.SOURCES:
@@ -102,13 +112,20 @@ def verify_set(options: argparse.Namespace) -> None:
     print(f"{name} in {sources.verify(name, options.root)} holds exactly the expected files")
 
 
+def _with_files(name: str) -> tuple[str, ...]:
+    """The sets on disk that a set consists of or is a part of; itself for most."""
+    return FILES_OF.get(datasets.known(name), (name,))
+
+
 def _state(name: str, root: str | None) -> tuple[str, str]:
     """A word on a set, and where it is or comes from."""
     if name in INSTALLED:
         return "present", f"comes with {INSTALLED[name]}"
-    if name in PARTS:
-        state, where = _real(PARTS[name], root)
-        return state, f"part of {PARTS[name]}: {where}"
+    if name in FILES_OF:
+        found = {part: _state(part, root) for part in FILES_OF[name]}
+        states = [state for state, _ in found.values()]
+        state = next((state for state in states if state != "present"), "present")
+        return state, "; ".join(f"files of {part}: {where}" for part, (_, where) in found.items())
     return _real(name, root) if name in sources.SOURCES else _generated(name)
 
 

@@ -103,7 +103,8 @@ def trains_by_a_learned_rule(folder, monkeypatch):
 
 def reads_data(folder, monkeypatch):
     draw(folder / "my_data", *(f"{name}/{k}.png" for name in "ABCDEF" for k in "12"))
-    record(folder / "my_sounds", *(f"{name}/{k}.wav" for name in "AB" for k in "12"))
+    for sounds in ("my_sounds", "my_words"):
+        record(folder / sounds, *(f"{name}/{k}.wav" for name in "AB" for k in "12"))
     small = load_folder("my_data", "image", size=(28, 28), channels=1)
     small = dataclasses.replace(small, words=tuple((name,) for name in small.class_names))
     # The published set is not on every machine.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from chapters.engine import files, script
 from chapters.engine.configuration import Parser
+from chapters.experiments.options import Column
 from zoo import catalogue
 from zoo.records import cards, results, safety, store, wording
 
@@ -35,6 +36,10 @@ class Row(NamedTuple):
 
 OMNIGLOT = "prototypical-omniglot-1shot"
 EMOJI = "prototypical-emoji"
+OF_BOTH = (
+    Row("prototypical network, of both sets", "prototypical-emoji-omniglot"),
+    Row("matching network, of both sets", "matching-emoji-omniglot"),
+)
 ROWS = {
     "omniglot": (
         Row("pixels", OMNIGLOT, method="pixels, nearest neighbour"),
@@ -48,6 +53,7 @@ ROWS = {
         Row("matching network, bare cosine", "matching-omniglot-cosine"),
         Row("matching network", "matching-omniglot"),
         Row("matching network, full context", "matching-omniglot-context"),
+        *OF_BOTH,
     ),
     "emoji": (
         Row("pixels", EMOJI, method="pixels, nearest neighbour"),
@@ -59,6 +65,7 @@ ROWS = {
         Row("relation network", "relation-emoji"),
         Row("matching network", "matching-emoji"),
         Row("matching network, full context", "matching-emoji-context"),
+        *OF_BOTH,
     ),
 }
 HEAD = [
@@ -81,13 +88,13 @@ def table(data: str, rows: list[dict[str, str]], times: dict[str, tuple[float, f
     """
     lines = [HEAD, ["---"] * len(HEAD)]
     for row in ROWS[data]:
-        cells = [_figure(row, way, shot, rows) for way, shot in COLUMNS]
+        cells = [_figure(row, data, way, shot, rows) for way, shot in COLUMNS]
         lines.append([row.label, *cells, *_cost(row, rows, times)])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _figure(row: Row, way: int, shot: int, rows: list[dict[str, str]]) -> str:
-    """An honest figure with its interval."""
+def _figure(row: Row, data: str, way: int, shot: int, rows: list[dict[str, str]]) -> str:
+    """An honest figure with its interval; of a model of several sets, that on this one."""
     name = row.five if shot == 5 and row.five else row.one
     own = [other for other in rows if other["name"] == name]
     method = row.method or _method(name, own)
@@ -98,7 +105,7 @@ def _figure(row: Row, way: int, shot: int, rows: list[dict[str, str]]) -> str:
         and (other["way"], other["shot"]) == (str(way), str(shot))
         and other["measure"] == "accuracy"
         and other["batch_norm"] == "stored"
-        and other["label"] == f"{way}-way {shot}-shot"
+        and other["label"] in (Column(way, shot).label, Column(way, shot, data).label)
     ]
     return wording.cell(found[0]) if found else "-"
 

@@ -18,8 +18,7 @@ from sklearn.decomposition import PCA
 import datasets
 from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
 from chapters.ch02_siamese.presets import FACE_SETS, FacesConfig
-from chapters.engine.configuration import suggest
-from chapters.engine.errors import ConfigError
+from chapters.experiments import folders
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.readers.folder import load_folder
@@ -77,15 +76,11 @@ def load(config: FacesConfig) -> Dataset:
         ConfigError: ``--data`` is neither a known set nor a folder.
         DataError: data missing or broken.
     """
+    folders.check(config.data, FACE_SETS)
     if config.data in FACE_SETS:
         faces = datasets.load(config.data, root=config.data_root or None, offline=config.offline)
-    elif Path(config.data).is_dir():
-        faces = load_folder(config.data, size=(HEIGHT, WIDTH), seed=config.seed)
     else:
-        raise ConfigError(
-            f"--data {config.data!r} is neither a folder nor one of {', '.join(FACE_SETS)}"
-            f"{suggest(config.data, FACE_SETS)}."
-        )
+        faces = load_folder(config.data, size=(HEIGHT, WIDTH), seed=config.seed)
     return dataclasses.replace(faces, items=fit_size(faces.items, config))
 
 

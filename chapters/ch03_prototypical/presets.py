@@ -42,6 +42,19 @@ class TrainConfig(FolderOptions):
     momentum: float = changed(MetricOptions, "momentum", 0.99, only=("encoder", ""))
 
 
+# Pictures in colour, 5 to 9 of each of 952 signs: altered ones, or they are learned by heart.
+EMOJI = {
+    "data": "emoji",
+    "image_size": 32,
+    "rotations": False,
+    "augment": True,
+    "way": 40,
+    "query": 4,
+    "steps": 25000,
+    "schedule": "cosine",
+    "steps_per_epoch": 1000,
+    "columns": "5w1s,20w1s,5w5s,20w5s",
+}
 TRAIN = {
     # No network and no downloads: characters of random strokes, a minute on two cores.
     "quick": {
@@ -69,19 +82,9 @@ TRAIN = {
     # The paper: 60-way, Adam halved every 2000 episodes.
     "paper_1shot": {"shot": 1},
     "paper_5shot": {"shot": 5, "steps": 8000},  # a step has 600 images instead of 360
-    # Pictures in colour, 5 to 9 of each of 952 signs: altered ones, or they are learned by heart.
-    "emoji": {
-        "data": "emoji",
-        "image_size": 32,
-        "rotations": False,
-        "augment": True,
-        "way": 40,
-        "query": 4,
-        "steps": 25000,
-        "schedule": "cosine",
-        "steps_per_epoch": 1000,
-        "columns": "5w1s,20w1s,5w5s,20w5s",
-    },
+    "emoji": EMOJI,
+    # Signs and characters: 952 classes in colour and 1028 in black on white, tested apart.
+    "emoji_omniglot": {**EMOJI, "data": "emoji_omniglot"},
     # For alphabets never seen: nothing of the 20 evaluation alphabets, whose characters the split
     # above puts on both sides.
     "background": {"train_split": "background", "steps": 8000, "halve_every": 1000},
@@ -330,6 +333,8 @@ ZERO_SHOT = {
 
 # --- spoken words ---------------------------------------------------------------------------------
 
+SPOKEN_SETS = ("spoken_words", "synth_words")
+
 
 @dataclass(frozen=True)
 class SpokenConfig(RunConfig):
@@ -337,9 +342,8 @@ class SpokenConfig(RunConfig):
 
     data: str = option(
         "spoken_words",
-        "spoken_words (said by espeak-ng; the test is recordings of digits) or synth_words "
-        "(generated, no program needed)",
-        choices=("spoken_words", "synth_words"),
+        "spoken_words (said by espeak-ng; the test is recordings of digits), synth_words "
+        "(generated, no program needed), or a folder of class folders of sounds",
     )
     words: int = option(
         1000,
@@ -355,6 +359,14 @@ class SpokenConfig(RunConfig):
         maximum=140,
         only=("data", "spoken_words"),
     )
+    fold: int = changed(ImageOptions, "fold", 0)
+    init: str = changed(
+        FolderOptions,
+        "init",
+        "",
+        "go on from the weights of a published model, such as prototypical-words, or of the "
+        "folder of a run",
+    )
     augment: bool = option(
         True, "training clips are stretched, shifted, tilted in their spectrum, and put in noise"
     )
@@ -366,7 +378,16 @@ class SpokenConfig(RunConfig):
     steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 500)
     steps_per_call: int = changed(ImageOptions, "steps_per_call", 10)
     validation_episodes: int = changed(ImageOptions, "validation_episodes", 100)
+    columns: str = changed(
+        ImageOptions,
+        "columns",
+        "5w1s,5w5s",
+        "for a folder: tests, as <way>w<shot>s with commas between",
+    )
     test_episodes: int = changed(ImageOptions, "test_episodes", 1000)
+    test_query: int = changed(
+        ImageOptions, "test_query", 5, "for a folder: query clips per class at test"
+    )
     h_dim: int = changed(MetricOptions, "h_dim", 64)
     z_dim: int = changed(MetricOptions, "z_dim", 64)
     momentum: float = changed(MetricOptions, "momentum", 0.99)
@@ -455,7 +476,7 @@ SPOKEN_WORDS = Model(
     script="train_spoken",
     build="chapters.ch03_prototypical.train_spoken:build_learner",
     items="word",
-    evaluate="chapters.ch03_prototypical.spoken:evaluate",
+    evaluate="chapters.ch03_prototypical.spoken_tests:evaluate",
     read="chapters.ch03_prototypical.spoken:read",
 )
 
@@ -465,6 +486,7 @@ MODELS = {
     # For alphabets never seen: trained on the publisher's 30 background alphabets alone.
     "prototypical-omniglot-background": CHARACTERS,
     "prototypical-emoji": CHARACTERS,
+    "prototypical-emoji-omniglot": CHARACTERS,
     "prototypical-words": SPOKEN_WORDS,
     "gaussian-omniglot": GAUSSIAN_CHARACTERS,
     # Trained where three quarters of the examples are damaged.

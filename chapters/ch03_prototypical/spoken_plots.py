@@ -7,6 +7,7 @@ from chapters.engine.figures import SERIES, SMALL, WIDTH, plt
 from datasets.sets.spoken_digits import Spoken
 
 WORDS, TIMES = 5, 4  # shown
+NEAR = 30.0  # perplexity of t-SNE, about as many neighbours
 MARKS = "osv^Dx*P"  # of people
 SOUND = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": 0, "vmax": 1}
 
@@ -47,7 +48,9 @@ def people(embeddings, spoken: Spoken):
         embeddings: [clip, dim].
         spoken: words and speakers.
     """
-    places = TSNE(random_state=0, init="pca").fit_transform(embeddings)  # [clip, 2]
+    near = min(NEAR, (len(embeddings) - 1) / 3)  # of few clips, fewer are near
+    tsne = TSNE(perplexity=near, random_state=0, init="pca")
+    places = tsne.fit_transform(embeddings)  # [clip, 2]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")
     speakers = sorted(set(spoken.speaker.tolist()))
     for k, word in enumerate(spoken.data.class_names):
@@ -58,6 +61,8 @@ def people(embeddings, spoken: Spoken):
         axis.annotate(word, middle, ha="center", weight="bold")
     for mark, person in zip(MARKS, speakers, strict=False):
         axis.scatter([], [], marker=mark, color=SERIES[0], label=person)
-    axis.legend(fontsize=SMALL, ncols=len(speakers), loc="upper center", bbox_to_anchor=(0.5, 0))
+    if speakers[1:]:  # those of a folder are not known
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+        axis.legend(fontsize=SMALL, ncols=len(speakers), **below)
     axis.set_axis_off()
     return figure

@@ -1,14 +1,17 @@
 """Train a prototypical network on spoken words and test it on words and people it never heard.
 
+Or on a folder of class folders of any sounds, and test it on classes of that folder.
+
 python -m chapters.ch03_prototypical.train_spoken                  # synthesised, nothing needed
 python -m chapters.ch03_prototypical.train_spoken --preset words   # espeak-ng speaks, people test
+python -m chapters.ch03_prototypical.train_spoken --data FOLDER    # your own class folders
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from chapters.ch03_prototypical import models, spoken, spoken_plots
+from chapters.ch03_prototypical import models, own_sounds, spoken, spoken_plots, spoken_tests
 from chapters.ch03_prototypical.presets import SCRIPTS, SpokenConfig
 from chapters.engine import configuration, script, strategies
 from chapters.engine.evaluation import Evaluator, accuracy
@@ -17,6 +20,7 @@ from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.engine.update import apply_gradients
+from chapters.experiments import starting
 from datasets.readers import logmel
 from datasets.tasks.episodes import EpisodeSampler
 from datasets.tasks.hearing import Heard
@@ -26,25 +30,28 @@ NAME = "prototypical network"
 
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
-    config = configuration.parse(SCRIPTS["train_spoken"], argv)
+    config = own_sounds.fitted(configuration.parse(SCRIPTS["train_spoken"], argv))
     device = script.prepare(config.seed)
     strategy = strategies.make(config.strategy)
 
     # Data: words to learn from, other words to choose the weights by, and the test's own.
-    test = spoken.load_test(config)
-    words = spoken.load(config)
-    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
-    print(f"Device: {device}. Run folder: {run.path}.", describe(words, test), sep="\n", flush=True)
-    size = config.way, config.shot, config.query
-    training = EpisodeSampler(words, "train", *size, config.tasks, config.seed)
+    words, config = spoken.load(config)
+    test = spoken.load_test(config, words)
+    size = config.shot, config.query
+    training = EpisodeSampler(words, "train", config.way, *size, config.tasks, config.seed)
     training = Heard(training) if config.augment else training
-    validation = EpisodeSampler(words, "val", *size, seed=config.seed + 1)
+    way = min(config.way, len(words.classes("val")))
+    validation = EpisodeSampler(words, "val", way, *size, seed=config.seed + 1)
+    run = RunFolder.open(config, __spec__.name, device, strategies.is_chief(config.strategy))
+    print(f"Device: {device}. Run folder: {run.path}.")
+    print(describe(words, test, config), flush=True)
 
     with strategy.scope():
         learner = build_learner(config)
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
         optimizer = keras.optimizers.Adam(rate)
         optimizer.build(learner.trainable_variables)
+        starting.load(learner, config)
 
     def train_step(batch, seed=None):
         inputs, query_y = batch
@@ -72,11 +79,11 @@ def main(argv: list[str] | None = None) -> None:
     loop()
     run.weights(learner)
 
-    results = spoken.test(NAME, learner, build_learner(config), test, config)
-    run.metrics(NAME, results, learner, loop)
+    results = spoken_tests.test(NAME, learner, build_learner(config), test, config)
+    run.metrics(NAME, results, learner, loop, **own_sounds.seen(words, config))
     run.figure("learning_curve", learning_curve(loop.history, held_out="validation, other words"))
     run.figure("words", spoken_plots.heard(words, Heard(validation)))
-    run.figure("people", spoken_plots.people(spoken.embed(learner, test), test))
+    run.figure("people", spoken_plots.people(spoken_tests.embed(learner, test), test))
     print(f"Weights, metrics and pictures are in {run.path}.")
     export_run(run, endpoints(learner, test))
 
@@ -86,22 +93,24 @@ def build_learner(config: SpokenConfig):
     return spoken.SpokenNetwork(spoken.build_encoder(config))
 
 
-def describe(words, test) -> str:
+def describe(words, test, config: SpokenConfig) -> str:
     """Data in a line each."""
     sizes = ", ".join(f"{split} {len(words.classes(split))}" for split in ("train", "val"))
     people = len(set(test.speaker.tolist()))
+    by = "" if own_sounds.is_own(config) else f" by {people} people"
     return (
-        f"Data: {words.name} ({words.source}); words: {sizes}.\n"
-        f"Test: {test.data.name}, {len(test.data.class_names)} other words by {people} people."
+        f"Data: {words.name} ({words.source}); classes: {sizes}.\n"
+        f"Test: {test.data.name}, {len(test.data.class_names)} other classes{by}."
     )
 
 
 def endpoints(learner, test) -> dict[str, tuple]:
     """What an exported file answers: a task of pictures, a task of sounds, embeddings."""
-    first = [int(np.flatnonzero(test.data.item_class == k)[0]) for k in range(3)]
+    few = min(3, len(test.data.class_names))
+    first = [int(np.flatnonzero(test.data.item_class == k)[0]) for k in range(few)]
     longest = max(len(test.sounds[i]) for i in first)
     sounds = np.stack([np.pad(test.sounds[i], (0, longest - len(test.sounds[i]))) for i in first])
-    pictures, labels = logmel.picture(sounds).numpy(), np.arange(3, dtype=np.int32)
+    pictures, labels = logmel.picture(sounds).numpy(), np.arange(few, dtype=np.int32)
     serve = adapt_and_predict(learner, strict=True)
     return {
         "serve": (serve, {"support_x": pictures, "support_y": labels, "query_x": pictures}),

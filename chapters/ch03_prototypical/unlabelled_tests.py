@@ -15,8 +15,8 @@ from chapters.ch03_prototypical.presets import PUBLISHED_SEMI, SemiSupervisedCon
 from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Measure, Result, figure, interval95_of_runs, share
 from chapters.experiments import images
+from chapters.experiments.folders import tell_of_changes
 from chapters.experiments.images.metric import TASKS_AT_ONCE
-from chapters.experiments.images.own_folder import tell_of_changes
 from chapters.experiments.options import ITEMS
 from datasets.dataset import Dataset
 from datasets.tasks.unlabelled import UnlabelledSampler, labelled_count
@@ -116,8 +116,8 @@ def samplers(data: Dataset, config: SemiSupervisedConfig):
 
 def settings(config: SemiSupervisedConfig) -> list[Setting]:
     """Tests without and with distractors, of the way and shot of the first column."""
-    way, shot = _first(config)
-    return [Setting(way, shot, number) for number in dict.fromkeys((0, config.test_distractors))]
+    first, numbers = _first(config), dict.fromkeys((0, config.test_distractors))
+    return [Setting(first.way, first.shot, number) for number in numbers]
 
 
 def _first(config) -> images.Column:

@@ -173,6 +173,8 @@ MATCHING = {
     "scaled": {},
     "context": {"context": True, "way": 20},
     "emoji": {"way": 40, **EMOJI},
+    # Signs and characters: 952 classes in colour and 1028 in black on white, tested apart.
+    "emoji_omniglot": {"way": 40, **EMOJI, "data": "emoji_omniglot"},
     "emoji_context": {"way": 40, "context": True, **EMOJI},
 }
 
@@ -306,6 +308,7 @@ MODELS = {
     "matching-omniglot-cosine": MATCHING_MODEL,  # without a scale, as in the paper
     "matching-omniglot-context": MATCHING_MODEL,
     "matching-emoji": MATCHING_MODEL,
+    "matching-emoji-omniglot": MATCHING_MODEL,
     "matching-emoji-context": MATCHING_MODEL,
     "classifier-omniglot": CLASSIFIER_MODEL,
     "classifier-emoji": CLASSIFIER_MODEL,

@@ -15,7 +15,7 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions, Evaluator
 from chapters.engine.results import ENOUGH
 from chapters.experiments import images
-from chapters.experiments.images.own_folder import has_classes, tell_of_changes
+from chapters.experiments.folders import has_classes, tell_of_changes
 from chapters.experiments.options import Column
 from datasets.dataset import Dataset
 from datasets.readers.folder import load_unlabelled

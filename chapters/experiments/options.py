@@ -23,9 +23,16 @@ class Column(NamedTuple):
 
     way: int
     shot: int
+    part: str = ""  # of the data, whose classes alone are tested on; empty for all
 
     def __str__(self):
         return f"{self.way}w{self.shot}s"
+
+    @property
+    def label(self) -> str:
+        """In headings: ``5-way 1-shot``, and of which part."""
+        size = f"{self.way}-way {self.shot}-shot"
+        return f"{size}, {self.part}" if self.part else size
 
 
 def parse_columns(text: str, flag: str = "--columns") -> list[Column]:
@@ -86,7 +93,7 @@ class ImageOptions(RunConfig):
     data: str = option(
         "omniglot",
         "omniglot or strokes (generated characters), emoji or painted_signs (generated signs in "
-        "colour), or a folder of class folders",
+        "colour), emoji_omniglot or signs_strokes (both), or a folder of class folders",
     )
     rotations: bool = option(
         True, "characters: count every class four times, turned by quarter turns"

@@ -10,6 +10,7 @@ import contextlib
 import os
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ def load_folder(
     test_fraction: float = 0.2,
     seed: int = 0,
     fold: int = 0,
+    read: Callable | None = None,
     **options,
 ) -> Dataset:
     """Read a folder of class folders; each class may hold any number of files.
@@ -93,7 +95,8 @@ def load_folder(
         val_fraction, test_fraction: parts of the classes, rounded, that are held out; with few
             classes a split may be empty.
         seed, fold: see ``datasets.splits.random_split``.
-        **options: passed to ``read_image`` or ``read_sound``.
+        read: what makes an item of a file; ``read_image`` or ``read_sound`` by default.
+        **options: passed to it.
 
     Returns:
         Dataset with what the reader returns, and the splits ``train``, ``val``, ``test``, ``all``.
@@ -108,7 +111,8 @@ def load_folder(
         "val": round(val_fraction * len(classes)),
     }
     counts = [len(files) for files in classes.values()]
-    items = [READERS[kind](file, **options) for files in classes.values() for file in files]
+    read = read or READERS[kind]
+    items = [read(file, **options) for files in classes.values() for file in files]
     _tell_of_twins(classes, items)
     if kind == "image":
         _tell_of_mixed_ink(classes, items)

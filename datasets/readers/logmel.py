@@ -93,8 +93,13 @@ def read_word(path: str | Path) -> np.ndarray:
     return picture(sound)[0].numpy()
 
 
+def read_stored(path: str | Path) -> np.ndarray:
+    """The same as bytes: uint8 [band, frame]."""
+    return stored(read_word(path))
+
+
 def stored(pictures) -> np.ndarray:
-    """Pictures as bytes, for data sets: [clip, band, frame, 1] -> uint8 [clip, band, frame]."""
+    """Pictures as bytes, for data sets: [..., band, frame, 1] -> uint8 [..., band, frame]."""
     return np.round(255 * np.asarray(pictures)[..., 0]).astype(np.uint8)
 
 

@@ -70,13 +70,14 @@ class EpisodeSampler:
         self.way, self.shot, self.query, self.tasks = way, shot, query, tasks
         self.seed, self.rotations = seed, rotations
         self._check(dataset, classes, counts)
-        first = np.searchsorted(dataset.item_class, classes)
+        kept = np.isin(dataset.item_class, classes)  # [item]; a copy of all would be large
+        first = np.searchsorted(dataset.item_class[kept], classes)
         self._class_count = len(dataset.class_names)
         self._classes = tf.constant(classes, tf.int32)
         self._first = tf.constant(first, tf.int32)
         self._counts = tf.constant(counts, tf.int32)
         self._most = int(counts.max())
-        self._items = tf.constant(dataset.items.reshape(-1, *dataset.image_shape))
+        self._items = tf.constant(dataset.items[kept].reshape(-1, *dataset.image_shape))
 
     def _check(self, dataset, classes, counts):
         at_least_one(way=self.way, shot=self.shot, query=self.query, tasks=self.tasks)

@@ -116,7 +116,7 @@ def test_more_splits_than_blocks_of_classes_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["chapters.ch06_maml.train_sine"], "is no script that trains on folders of pictures"),
+        (["chapters.ch06_maml.train_sine"], "is no script that trains on folders"),
         (["chapters.ch03_prototypical.tran"], "did you mean 'chapters.ch03_prototypical.train'"),
         ([SCRIPT, "--data", "strokes"], "only the classes of a folder of your own"),
         ([SCRIPT, "--splits", "1"], "must be at least 2"),

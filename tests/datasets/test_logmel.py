@@ -92,6 +92,14 @@ def test_a_file_of_another_rate_is_the_same_sound(tmp_path):
     assert np.abs(one - two)[one > 0.4].max() < 0.1
 
 
+def test_a_file_is_stored_as_bytes(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(0.1, 0.4, 0.1), logmel.RATE)
+    bytes_ = logmel.read_stored(tmp_path / "a.wav")
+    assert bytes_.dtype == np.uint8 and bytes_.shape == logmel.SHAPE[:2]
+    read = logmel.read_word(tmp_path / "a.wav")[..., 0]
+    np.testing.assert_allclose(bytes_ / 255, read, atol=0.5 / 255)
+
+
 def test_what_is_left_out_is_told(tmp_path):
     soundfile.write(tmp_path / "long.wav", 0.5 * tone(0.1, 2.0, 0.1), logmel.RATE)
     with pytest.warns(DataNotice, match=r"long.wav lasts 2.0 s; its first 0.96 s are used"):

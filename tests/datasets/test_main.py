@@ -92,7 +92,9 @@ def test_stand_ins_that_were_written_are_found(capsys, cache):
 def test_sets_without_files_of_their_own_say_where_they_come_from(capsys):
     listed = lines(capsys)
     assert listed["digits"] == "present    comes with scikit-learn"
-    assert listed["braille"].startswith("missing    part of omniglot: `python -m datasets get")
+    assert listed["braille"].startswith("missing    files of omniglot: `python -m datasets get")
+    assert listed["emoji_omniglot"].startswith("missing    files of emoji: `python -m datasets get")
+    assert listed["signs_strokes"].startswith("generated  files of painted_signs: written when")
     assert command.main(["get", "digits"]) == 0
     assert capsys.readouterr().out == "digits come with scikit-learn; there is nothing to get.\n"
     assert "so there is nothing to verify" in fails(capsys, "verify", "digits")

@@ -85,6 +85,19 @@ def test_five_shot_columns_can_be_of_a_model_of_their_own(monkeypatch):
     assert cells(page, "both")[1].startswith("98.47") and cells(page, "both")[3].startswith("99.59")
 
 
+@pytest.mark.parametrize(("data", "figure"), [("emoji", "80.00"), ("omniglot", "90.00")])
+def test_a_network_of_two_sets_stands_in_each_table_with_its_figure_there(data, figure):
+    rows = [
+        {
+            "name": "both", "method": "network", "measure": "accuracy", "batch_norm": "stored",
+            "way": "5", "shot": "1", "label": f"5-way 1-shot, {where}", "mean": mean,
+            "interval": "0.01", "unit": "%", "digits": "2",
+        }
+        for where, mean in (("emoji", "0.8"), ("omniglot", "0.9"))
+    ]  # fmt: skip
+    assert comparison._figure(Row("of both", "both"), data, 5, 1, rows) == f"{figure} ± 1.00"
+
+
 def test_a_published_learner_is_timed(one_row):
     ((step, test),) = comparison.measure("omniglot", repeats=1).values()
     assert step > 0 and test > 0

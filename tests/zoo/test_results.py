@@ -79,6 +79,22 @@ def test_tables_stand_between_markers_and_text_around_them_stays(tmp_path):
     assert report.generate(written, results.read(file)) == written
 
 
+def test_a_network_of_two_sets_has_columns_and_a_protocol_for_each():
+    rows = [
+        Result(
+            "network", share("accuracy", f"5-way 1-shot, {data}"), 0.5, 0.1, data, 0,
+            query=query, episodes=600, batch_norm="stored",
+        ).row()
+        for data, query in (("emoji", 4), ("omniglot", 15))
+    ]  # fmt: skip
+    rows = [{"name": "both", "command": "run", "minutes": "1", **results.as_text(row)}
+            for row in rows]  # fmt: skip
+    table = report.table(rows)
+    assert table.startswith("|  | 5-way 1-shot, emoji (%) | 5-way 1-shot, omniglot (%) |")
+    assert "emoji, test classes, 600 episodes, 4 queries per class, batch norm" in table
+    assert "; omniglot, test classes, 600 episodes, 15 queries per class, batch norm" in table
+
+
 def test_readmes_agree_with_the_results():
     rows = results.read()
     for path in report.readmes():
@@ -174,7 +190,7 @@ def test_what_a_killed_process_left_is_put_right(tmp_path, monkeypatch):
 
 def test_the_protocol_of_tests_with_other_numbers_of_queries_names_all():
     """Classes of few pictures leave fewer queries to tests of more shots."""
-    row = {"method": "a", "batch_norm": "stored", "seed": "0"}
+    row = {"method": "a", "data": "emoji", "batch_norm": "stored", "seed": "0"}
     one = {**row, "query": "4", "protocol": "emoji, 1000 episodes, 4 queries per class"}
     other = {**row, "query": "1", "protocol": "emoji, 1000 episodes, 1 query per class"}
     assert "4 or 1 queries per class" in wording.protocol([one, other])

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import datasets
 from chapters.experiments import images
+from chapters.experiments.folders import has_classes
 from chapters.experiments.images import pictures
-from chapters.experiments.images.own_folder import has_classes, load_own
+from chapters.experiments.images.own_folder import load_own
 from datasets.readers.folder import FITS
 from zoo.kinds.labelled import Labelled
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import datasets
 from datasets.readers import logmel
 from datasets.standins import synth_words
 from zoo.kinds.labelled import Labelled
@@ -36,6 +37,10 @@ class Word(Labelled):
         noise = [rng.normal(size=n) * np.hanning(n) for n in (3_000, 8_000, 14_000, 5_000)]
         said = synth_words.load_spoken().sounds[:: synth_words.TIMES * synth_words.SPEAKERS][:4]
         return [_task(noise), _task(said)]
+
+    def picture(self, loaded, width):
+        """Synthesised words; none of a model that knows other sounds."""
+        return super().picture(loaded, width) if loaded.config.data in datasets.LOADERS else None
 
     def show(self, axis, item, loaded):
         """Bands over time."""

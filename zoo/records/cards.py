@@ -29,6 +29,10 @@ SOURCES = {
         "Apache-2.0, CC BY 4.0, CC BY-SA 4.0 and MIT",
     ),
 }
+# Of several sets: those of each.
+SOURCES["emoji_omniglot"] = tuple(
+    "; ".join(parts) for parts in zip(SOURCES["emoji"], SOURCES["omniglot"], strict=True)
+)
 # What every card must hold; ``read`` refuses others, so nobody else needs to ask.
 FIELDS = {
     **dict.fromkeys(
@@ -240,7 +244,7 @@ def origin(loaded: Loaded, row: dict) -> dict:
     made = row["generated"] or loaded.kind.formula
     source, license = SOURCES.get(name, GENERATED if made else OWN)
     return {
-        "name": row["data"],
+        "name": name if name in SOURCES else row["data"],
         "generated": made,
         "train_split": getattr(loaded.config, "train_split", "train"),
         "test_split": row["split"],

@@ -48,7 +48,13 @@ def published(row: dict[str, str]) -> str:
 
 
 def protocol(rows: list[dict[str, str]]) -> str:
-    """How the figures of a name were measured; batch norm as in any of them."""
+    """How the figures of a name were measured, on each set that it was measured on."""
+    sets = dict.fromkeys(row["data"] for row in rows)
+    return "; ".join(_protocol([row for row in rows if row["data"] == data]) for data in sets)
+
+
+def _protocol(rows: list[dict[str, str]]) -> str:
+    """The same of one set; batch norm as in any of its rows."""
     # Baselines come first and may have fewer episodes; a test of all pictures has none.
     row = next((row for row in reversed(rows) if row.get("episodes")), rows[-1])
     regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])

@@ -19,6 +19,7 @@ from chapters.experiments.images.tasks import (
     read,
     read_pictures,
     samplers,
+    test_columns,
     test_sampler,
     under_conditions,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "samplers",
     "seen",
     "table",
+    "test_columns",
     "test_sampler",
     "under_conditions",
 ]

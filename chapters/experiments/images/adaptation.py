@@ -14,8 +14,8 @@ from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
+from chapters.experiments.folders import tell_of_changes
 from chapters.experiments.images import pictures
-from chapters.experiments.images.own_folder import tell_of_changes
 from chapters.experiments.options import AdaptationOptions
 
 REGIMES = ("support", "transductive")

@@ -11,8 +11,8 @@ from chapters.engine.evaluation import Evaluator
 from chapters.engine.figures import learning_curve
 from chapters.engine.loop import Loop
 from chapters.engine.runs import RunFolder
-from chapters.experiments import images
-from chapters.experiments.images import pictures, starting
+from chapters.experiments import images, starting
+from chapters.experiments.images import pictures
 from chapters.experiments.images.baselines import PixelNeighbour
 from chapters.experiments.options import MetricOptions
 
@@ -111,10 +111,9 @@ def test(
         regimes: of batch norm, beginning with the honest one that stands for the method.
     """
     starting.load(untrained, config)
-    init = getattr(config, "init", "")
     contenders = {
         PIXELS: PixelNeighbour(learner.item_shape),
-        f"{init}, as it was" if init else UNTRAINED: untrained,
+        starting.as_it_was(config) or UNTRAINED: untrained,
         name: learner,
     }
     as_published = data.name == "omniglot" and images.TEST_SPLIT[config.train_split] == "test"

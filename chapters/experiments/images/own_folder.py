@@ -1,61 +1,23 @@
-"""A folder of the user's own as a data set: splits, and options that fit its size."""
+"""A folder of the user's own pictures, and the network that a training on them may go on from."""
 
-import dataclasses
-from pathlib import Path
-
-import numpy as np
-
-from chapters.engine.configuration import flag_of
-from chapters.engine.results import ENOUGH
-from chapters.experiments.options import Column, ImageOptions, parse_columns
+from chapters.experiments import folders, starting
+from chapters.experiments.images.sets import SETS
+from chapters.experiments.options import FolderOptions, ImageOptions
 from datasets.dataset import Dataset
-from datasets.errors import DataError, tell
-from datasets.readers.folder import load_folder
 
-LEAST = 2  # classes of an own folder in each split: a task needs two
-FEW = 10  # test classes below which an interval over episodes misleads
-
-
-def blocks(folder: str) -> int:
-    """How many folds there are: blocks of classes to test on that share none."""
-    classes = _classes(folder)
-    return classes // max(round(_share(classes) * classes), 1)
-
-
-def has_classes(folder: str) -> bool:
-    """Whether there are folders in it, which are classes; otherwise its files are of none."""
-    return any(map(_is_class, Path(folder).iterdir()))
-
-
-def _classes(folder: str) -> int:
-    return sum(map(_is_class, Path(folder).iterdir()))
-
-
-def _is_class(entry: Path) -> bool:
-    return entry.is_dir() and entry.name[0] != "."
-
-
-def _share(classes: int) -> float:
-    """Of the classes that validate, and of those that test: a fifth, and at least two."""
-    return max(0.2, LEAST / max(classes, 1))
+# What weights depend on, or what pictures look like.
+SHARED = ("image_size", "h_dim", "z_dim", "distance", "fit")
 
 
 def load_own(config: ImageOptions) -> Dataset:
-    """A folder of the user's own, its classes split in three."""
-    classes = _classes(config.data)
-    share = _share(classes)
-    if 0 < classes < 3 * LEAST:
-        raise DataError(
-            f"{config.data} has {classes} class folder(s); {3 * LEAST} are needed, {LEAST} each to "
-            "train on, to validate on and to test on."
-        )
-    return load_folder(
-        config.data,
-        kind="image",
-        seed=config.seed,
-        fold=config.fold,
-        val_fraction=share,
-        test_fraction=share,
+    """The pictures, their classes split in three.
+
+    Raises:
+        DataError: see ``folders.load_own``.
+    """
+    return folders.load_own(
+        config,
+        "image",
         size=(config.image_size, config.image_size),
         channels=config.channels,
         invert=config.invert,
@@ -63,61 +25,28 @@ def load_own(config: ImageOptions) -> Dataset:
     )
 
 
-def classes_by_split(data: Dataset) -> dict[str, list[str]]:
-    """Split -> names of its classes, which a trained network's card keeps."""
-    return {
-        split: [data.class_names[k] for k in data.classes(split)]
-        for split in ("train", "val", "test")
-    }
-
-
 def fit_options(config: ImageOptions, data: Dataset) -> ImageOptions:
-    """Shrink way, shot and query to what a folder holds; own data is rarely 60 classes of 20.
+    """Options that fit a folder; what stands on its head is rarely another class."""
+    return folders.fit_options(config, data, "picture(s)", rotations=False)
 
-    Pictures are not turned: what stands on its head is rarely another class.
+
+def fit_start(config: FolderOptions) -> FolderOptions:
+    """The options with shape and pictures of the network that is gone on from.
+
+    Raises:
+        ConfigError: no such network.
     """
-    fewest = int(np.bincount(data.item_class).min())
-    smallest = len(data.classes("test"))
-    columns = [
-        Column(min(column.way, smallest), min(column.shot, max(fewest - 1, 1)))
-        for column in parse_columns(config.columns)
-    ]
-    shot = min(config.shot, max(fewest - 1, 1))
-    fitted = dataclasses.replace(
-        config,
-        rotations=False,
-        way=min(config.way, len(data.classes("train"))),
-        shot=shot,
-        query=max(min(config.query, fewest - shot), 1),
-        test_query=max(min(config.test_query, fewest - max(c.shot for c in columns)), 1),
-        columns=",".join(dict.fromkeys(map(str, columns))),
-        test_episodes=max(config.test_episodes, ENOUGH),
-    )
-    reason = f"has {fewest} picture(s) in its smallest class and {smallest} classes to test on"
-    tell_of_changes(config, fitted, reason)
-    if smallest < FEW:
-        tell(
-            f"The test is on {smallest} classes of one split. Its interval is over episodes of "
-            "these and says nothing of other classes; python -m chapters.over_splits trains and "
-            "tests on several splits."
-        )
-    return fitted
+    changes = {}
+    if config.data not in SETS:
+        known = starting.options_of(config.init)
+        source = SETS.get(known.get("data"))
+        changes["channels"] = source.channels if source else known.get("channels", 1)
+        changes["invert"] = source.ink if source else bool(known.get("invert"))
+    return starting.fitted(config, SHARED, **changes)
 
 
-def _change(name: str, before, after) -> str:
-    """``--way 20 becomes 6``, ``--rotations becomes --no-rotations``."""
-    if isinstance(after, bool):
-        flags = [flag_of(name if value else f"no_{name}") for value in (before, after)]
-        return " becomes ".join(flags)
-    return f"{flag_of(name)} {before} becomes {after}"
-
-
-def tell_of_changes(config: ImageOptions, fitted: ImageOptions, reason: str) -> None:
-    """Say which options a folder has changed, and why."""
-    changes = [
-        _change(field.name, getattr(config, field.name), getattr(fitted, field.name))
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != getattr(fitted, field.name)
-    ]
-    if changes:
-        tell(f"{config.data} {reason}: {', '.join(changes)}.")
+def propose_start(config: ImageOptions, classes: int) -> None:
+    """Say which network to go on from where classes are few."""
+    if isinstance(config, FolderOptions):
+        name = "prototypical-emoji" if config.channels == 3 else "prototypical-omniglot-1shot"
+        starting.propose(config, classes, name)

@@ -11,6 +11,7 @@ class Pictures(NamedTuple):
     turned: bool  # whether a turned picture can be of another class
     even: bool  # whether all classes have as many items; tests of others ask what there is
     stand_in: str  # generated set of the same form
+    parts: tuple[str, ...] = ()  # sets that it consists of: each has a test of its own
 
 
 SETS = {
@@ -18,7 +19,15 @@ SETS = {
     "strokes": Pictures(1, ink=True, turned=True, even=True, stand_in="strokes"),
     "emoji": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
     "painted_signs": Pictures(3, ink=False, turned=False, even=False, stand_in="painted_signs"),
-}
+    "emoji_omniglot": Pictures(
+        3, ink=False, turned=False, even=False, stand_in="signs_strokes",
+        parts=("emoji", "omniglot"),
+    ),
+    "signs_strokes": Pictures(
+        3, ink=False, turned=False, even=False, stand_in="signs_strokes",
+        parts=("painted_signs", "strokes"),
+    ),
+}  # fmt: skip
 
 
 def is_ink(config) -> bool:

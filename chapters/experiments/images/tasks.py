@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 
 import datasets
-from chapters.engine.configuration import suggest
-from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions
-from chapters.experiments.images import starting
-from chapters.experiments.images.own_folder import fit_options, load_own, tell_of_changes
+from chapters.experiments import folders
+from chapters.experiments.folders import tell_of_changes
+from chapters.experiments.images.own_folder import (
+    fit_options,
+    fit_start,
+    load_own,
+    propose_start,
+)
 from chapters.experiments.images.sets import SETS, is_ink
 from chapters.experiments.options import ITEMS, Column, ImageOptions, parse_columns
 from datasets.dataset import Dataset
@@ -32,7 +36,8 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
         DataError: data missing or broken.
     """
     if getattr(config, "init", ""):
-        config = starting.fitted(config)
+        config = fit_start(config)
+    folders.check(config.data, SETS)
     if config.data in SETS:
         _check_no_folder(config)
         options = {"root": config.data_root or None, "offline": config.offline}
@@ -40,13 +45,8 @@ def load(config: ImageOptions) -> tuple[Dataset, ImageOptions]:
             options["black"] = config.black
         data = datasets.load(config.data, size=config.image_size, **options)
         return data, _fit_to_set(config)
-    if not Path(config.data).is_dir():
-        raise ConfigError(
-            f"--data {config.data!r} is neither a folder nor one of {', '.join(SETS)}"
-            f"{suggest(config.data, SETS)}."
-        )
     data = load_own(config)
-    starting.propose(config, len(data.classes("train")))
+    propose_start(config, len(data.classes("train")))
     return data, fit_options(config, data)
 
 
@@ -72,10 +72,28 @@ def samplers(data: Dataset, config: ImageOptions, validation_way: int, tasks: in
         training = Augmented(training, ground, recolour=enlarge != "none" and colours)
     shown = {"rotations": config.rotations, "seed": config.seed, "tasks": tasks}
     way = min(validation_way, available(data, "val", config.rotations))
-    columns = parse_columns(config.columns)
+    columns = test_columns(config)
     validation = EpisodeSampler(data, "val", way, columns[0].shot, config.query, **shown)
     tests = {column: test_sampler(data, config, column, tasks) for column in columns}
     return training, validation, tests
+
+
+def test_columns(config: ImageOptions) -> list[Column]:
+    """The tests of a run: the columns asked for, of each part of data that have parts."""
+    parts = SETS[config.data].parts if config.data in SETS else ()
+    columns = parse_columns(config.columns)
+    return [column._replace(part=part) for part in parts or ("",) for column in columns]
+
+
+def test_split(config: ImageOptions, column: Column) -> str:
+    """Name of the split that a column is drawn from."""
+    split = TEST_SPLIT[config.train_split]
+    return f"{column.part}/{split}" if column.part else split
+
+
+def test_turned(config: ImageOptions, column: Column) -> bool:
+    """Whether turned classes count in a column: of a part as where it is the only set."""
+    return SETS[column.part].turned if column.part else config.rotations
 
 
 def test_sampler(
@@ -89,8 +107,8 @@ def test_sampler(
     if not even(config):
         data = data.with_least(column.shot + query)
     return EpisodeSampler(
-        data, TEST_SPLIT[config.train_split], column.way, column.shot, query,
-        tasks=tasks, seed=config.seed, rotations=config.rotations,
+        data, test_split(config, column), column.way, column.shot, query,
+        tasks=tasks, seed=config.seed, rotations=test_turned(config, column),
     )  # fmt: skip
 
 
@@ -98,7 +116,7 @@ def queries(data: Dataset, config: ImageOptions, column: Column) -> int:
     """Queries per class of a test: as many as its smallest class has beside the shot."""
     if even(config):
         return config.test_query
-    classes = data.with_least(column.shot + 1).classes(TEST_SPLIT[config.train_split])
+    classes = data.with_least(column.shot + 1).classes(test_split(config, column))
     counts = np.bincount(data.item_class)[classes]
     return min(config.test_query, int(counts.min(initial=ITEMS)) - column.shot)
 
@@ -121,10 +139,8 @@ def under_conditions(
 
 def example(data: Dataset, config: ImageOptions, query: int) -> Episode:
     """One test task of the first column with at most ``query`` queries per class, to draw."""
-    way, shot = parse_columns(config.columns)[0]
-    query = min(query, config.test_query)
-    shown = dataclasses.replace(config, test_query=query)
-    return test_sampler(data, shown, Column(way, shot)).episode(0)
+    shown = dataclasses.replace(config, test_query=min(query, config.test_query))
+    return test_sampler(data, shown, parse_columns(config.columns)[0]).episode(0)
 
 
 def item_shape(config: ImageOptions) -> tuple[int, int, int]:
@@ -207,14 +223,10 @@ def _fit_to_set(config: ImageOptions) -> ImageOptions:
 
 def _check_no_folder(config: ImageOptions) -> None:
     """Refuse what only the pictures of a folder can be read as."""
-    given = {
+    flags = {
         f"--channels {config.channels}": config.channels != 1,
         "--invert": config.invert,
         f"--fit {config.fit}": config.fit != "auto",
         f"--fold {config.fold}": config.fold,
     }
-    for flag in (flag for flag, there in given.items() if there):
-        raise ConfigError(
-            f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
-            "them away."
-        )
+    folders.refuse_with_set(config, flags)

@@ -1,14 +1,19 @@
 """Tests of image learners: tables, rows of ``metrics.json``, and the same for the zoo."""
 
+import dataclasses
+
 from chapters.engine.evaluation import Conditions, Evaluator, Score
 from chapters.engine.results import Result, share
-from chapters.experiments.images.own_folder import classes_by_split
+from chapters.experiments.folders import classes_by_split
 from chapters.experiments.images.tasks import (
     SETS,
     TEST_SPLIT,
     available,
     queries,
+    test_columns,
     test_sampler,
+    test_split,
+    test_turned,
     under_conditions,
 )
 from chapters.experiments.options import Column, ImageOptions
@@ -30,12 +35,15 @@ def evaluate(learner, config: ImageOptions, given: Conditions) -> list[dict]:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
     given.check("it has seen nothing but stored averages", batch_norm=("stored", "transductive"))
-    data, config, column = under_conditions(config, given)
-    items = column.way * (column.shot + queries(data, config, column))
-    # As in training scripts, unless that would take much memory.
-    sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
-    score = Evaluator(learner, sampler, given.episodes, given.batch_norm or "stored")()
-    return rows({"": {column: score}}, {}, data, config)
+    data, config, asked = under_conditions(config, given)
+    scores = {}
+    for column in test_columns(dataclasses.replace(config, columns=str(asked))):
+        items = column.way * (column.shot + queries(data, config, column))
+        # As in training scripts, unless that would take much memory.
+        sampler = test_sampler(data, config, column, tasks=5 if items <= 400 else 1)
+        regime = given.batch_norm or "stored"
+        scores[column] = Evaluator(learner, sampler, given.episodes, regime)()
+    return rows({"": scores}, {}, data, config)
 
 
 def curve_names(config: ImageOptions, validation: Column | EpisodeSampler) -> dict[str, str]:
@@ -69,17 +77,29 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
     Args:
         scores: name -> column -> Score.
         published: name of a paper -> column as text -> its figure in %.
-        data: what they were measured on.
+        data: what they were measured on; each part has a table of its own.
         config: options of the run.
     """
+    tables = []
+    for part in dict.fromkeys(column.part for column in next(iter(scores.values()))):
+        of_part = {
+            name: {column: score for column, score in by_column.items() if column.part == part}
+            for name, by_column in scores.items()
+        }
+        tables.append(_table(of_part, published, data, config))
+    return "".join(tables)
+
+
+def _table(scores: Scores, published: dict[str, dict], data: Dataset, config: ImageOptions) -> str:
+    """The same of columns of one part."""
     columns = list(next(iter(scores.values())))
     regime = next(iter(next(iter(scores.values())).values())).batch_norm
-    classes = available(data, TEST_SPLIT[config.train_split], config.rotations)
+    classes = available(data, test_split(config, columns[0]), test_turned(config, columns[0]))
     width = max(map(len, [*scores, *published])) + 2
     head = "".join(f"{column.way}-way {column.shot}-shot".rjust(17) for column in columns)
     lines = [
         f"\nAccuracy in % on {classes} classes never seen "
-        f"({data.name}{', generated stand-in' if data.generated else ''}), "
+        f"({_tested(data, columns[0])}{', generated stand-in' if data.generated else ''}), "
         f"{config.test_episodes} episodes, {_asked(data, config, columns)} per class,\n"
         f"95 % interval, {REGIME[regime]}:\n",
         " " * width + head,
@@ -91,6 +111,11 @@ def table(scores: Scores, published: dict[str, dict], data: Dataset, config: Ima
         cells = [str(figures.get(str(column), "-")) for column in columns]
         lines.append(paper.ljust(width) + "".join(cell.rjust(17) for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def _tested(data: Dataset, column: Column) -> str:
+    """Name of the set whose classes a column is drawn from."""
+    return column.part or data.name
 
 
 def _asked(data: Dataset, config: ImageOptions, columns: list[Column]) -> str:
@@ -116,8 +141,8 @@ def rows(
     return [
         Result(
             method=name,
-            measure=share("accuracy", f"{column.way}-way {column.shot}-shot"),
-            data=data.name,
+            measure=share("accuracy", column.label),
+            data=_tested(data, column),
             generated=data.generated,
             split=TEST_SPLIT[config.train_split],
             way=column.way,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch03_prototypical import spoken, train_spoken
+from chapters.ch03_prototypical import spoken, spoken_tests, train_spoken
 from chapters.ch03_prototypical.presets import SCRIPTS, SPOKEN
 from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
@@ -25,9 +25,9 @@ def said():
     return synth_words.load_spoken()
 
 
-@pytest.mark.parametrize("column", spoken.COLUMNS)
+@pytest.mark.parametrize("column", spoken_tests.COLUMNS)
 def test_no_item_is_in_both_parts_and_people_are_as_the_test_says(said, column):
-    tasks = spoken.draw(said, column, 20, seed=0)
+    tasks = spoken_tests.draw(said, column, 20, seed=0)
     assert tasks.support.shape == (20, 10, column.shot) and tasks.query.shape == (20, 10, 5)
     for support, query in zip(tasks.support, tasks.query, strict=True):
         assert len({*support.ravel(), *query.ravel()}) == support.size + query.size
@@ -39,13 +39,13 @@ def test_no_item_is_in_both_parts_and_people_are_as_the_test_says(said, column):
             assert set(shown.ravel()) == asking
         else:
             assert all(set(row) == set(said.speaker) - asking for row in shown)
-    again = spoken.draw(said, column, 20, seed=0)
+    again = spoken_tests.draw(said, column, 20, seed=0)
     np.testing.assert_array_equal(tasks.query, again.query)
 
 
 def test_those_on_whom_settings_were_chosen_do_not_ask(said):
     named = said._replace(speaker=np.where(said.speaker == "person 1", "george", said.speaker))
-    tasks = spoken.draw(named, spoken.COLUMNS[2], 40, seed=0)
+    tasks = spoken_tests.draw(named, spoken_tests.COLUMNS[2], 40, seed=0)
     assert "george" not in named.speaker[tasks.query]
     assert "george" in named.speaker[tasks.support]
 
@@ -55,7 +55,7 @@ def test_the_nearest_mean_equals_loops(scaled):
     rng = np.random.default_rng(0)
     features = rng.normal(size=[60, 4]) * [1, 10, 0.1, 1]
     order = rng.permutation(60).reshape(1, 5, 12)
-    tasks = spoken.Tasks(order[..., :3], order[..., 3:])
+    tasks = spoken_tests.Tasks(order[..., :3], order[..., 3:])
     right = 0
     deviation = features[order[0, :, :3].ravel()].std(axis=0) if scaled else np.ones(4)
     for word in range(5):
@@ -65,14 +65,14 @@ def test_the_nearest_mean_equals_loops(scaled):
                 for k in range(5)
             ]
             right += int(np.argmin(apart) == word)
-    np.testing.assert_allclose(spoken.hits(features, tasks, scaled), [right / 45])
+    np.testing.assert_allclose(spoken_tests.hits(features, tasks, scaled), [right / 45])
 
 
 def test_the_test_is_that_of_the_learner(said):
     """Nearest means of embeddings are the prototypes that it answers with."""
     learner = train_spoken.build_learner(CONFIG)
-    tasks = spoken.draw(said, spoken.COLUMNS[1], 2, seed=0)
-    found = spoken.hits(spoken.embed(learner, said), tasks)
+    tasks = spoken_tests.draw(said, spoken_tests.COLUMNS[1], 2, seed=0)
+    found = spoken_tests.hits(spoken_tests.embed(learner, said), tasks)
     for number in range(2):
         support, query = tasks.support[number].ravel(), tasks.query[number].ravel()
         x = said.data.items[..., None].astype(np.float32) / 255
@@ -106,11 +106,11 @@ def test_a_network_begins_with_the_sound_where_it_is_given_one(said):
 def test_the_zoo_asks_for_episodes_and_nothing_else(said):
     learner = train_spoken.build_learner(CONFIG)
     config = configuration.parse(SCRIPTS["train_spoken"], [*TINY, "--data", "synth_words"])
-    rows = spoken.evaluate(learner, config, Conditions(episodes=3))
-    assert [row["label"] for row in rows] == [column.label for column in spoken.COLUMNS]
+    rows = spoken_tests.evaluate(learner, config, Conditions(episodes=3))
+    assert [row["label"] for row in rows] == [column.label for column in spoken_tests.COLUMNS]
     assert {row["episodes"] for row in rows} == {3}
     with pytest.raises(ConfigError, match="--way 5 does not apply: the test is ten words"):
-        spoken.evaluate(learner, config, Conditions(way=5))
+        spoken_tests.evaluate(learner, config, Conditions(way=5))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,12 @@ def test_a_run_leaves_everything_in_its_folder(run):
                      "people.png"}  # fmt: skip
     metrics = json.loads((run / "metrics.json").read_text())
     methods = {row["method"] for row in metrics["results"]}
-    assert methods == {spoken.MFCC, spoken.LOG_MEL, spoken.UNTRAINED, train_spoken.NAME}
+    assert methods == {
+        spoken_tests.MFCC,
+        spoken_tests.LOG_MEL,
+        spoken_tests.UNTRAINED,
+        train_spoken.NAME,
+    }
     headline = [row for row in metrics["results"] if row["headline"]]
     assert [row["method"] for row in headline] == [train_spoken.NAME]
     loaded = tf.saved_model.load(str(run.with_name("exported")))

@@ -22,11 +22,12 @@ TINY = [
     "2", "--validation-episodes", "5", "--test-episodes", "5", "--way", "5", "--shot", "1",
     "--query", "2", "--columns", "5w1s,5w5s", "--test-query", "3",
 ]  # fmt: skip
+STAND_IN = {"emoji": "painted_signs", "emoji_omniglot": "signs_strokes"}
 
 
 def run_tiny(preset, folder, *options):
     """A tiny run of a preset, on generated data."""
-    data = "painted_signs" if MATCHING[preset].get("data") == "emoji" else "strokes"
+    data = STAND_IN.get(MATCHING[preset].get("data"), "strokes")
     argv = ["--preset", preset, "--data", data, *TINY, "--run", str(folder), *options]
     train_matching.main(argv)
     return json.loads((folder / "metrics.json").read_text())

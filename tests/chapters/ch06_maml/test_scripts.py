@@ -14,7 +14,8 @@ from chapters.ch06_maml import train_omniglot, train_sine
 from chapters.ch06_maml.presets import OMNIGLOT, SCRIPTS, SINE
 from chapters.engine import configuration, script
 from chapters.engine.runs import RunFolder
-from chapters.experiments.images import adaptation, own_folder
+from chapters.experiments import folders
+from chapters.experiments.images import adaptation
 from chapters.experiments.sine import fine_tuning
 from tests.chapters.experiments.test_images import write_folder
 from tests.chapters.graphs import without_graphs
@@ -186,7 +187,7 @@ def test_every_preset_for_curves_runs(preset, in_short, tmp_path, capsys):
 
 def test_own_folder_of_pictures(in_short, tmp_path, capsys, monkeypatch):
     """Six classes: two each to train on, to validate on and to test on."""
-    monkeypatch.setattr(own_folder, "ENOUGH", 2)
+    monkeypatch.setattr(folders, "ENOUGH", 2)
     folder = write_folder(tmp_path / "own", classes=6)
     options = ["--data", folder, "--run", str(tmp_path / "run"), "--columns", "5w1s"]
     train_omniglot.main([*TINY_IMAGES, *options])

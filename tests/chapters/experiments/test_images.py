@@ -1,5 +1,7 @@
 """Few-shot images: columns, data of the user's own, samplers, tables."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,7 @@ from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions, Score
 from chapters.experiments import images
 from chapters.experiments.images import Column
+from chapters.experiments.images.baselines import PixelNeighbour
 from chapters.experiments.options import ImageOptions
 from datasets.dataset import Dataset
 from datasets.errors import DataError, DataNotice
@@ -157,6 +160,67 @@ def test_background_alphabets_are_tested_on_the_evaluation_alphabets():
     assert tests[Column(3, 1)].name == "blots/evaluation"
     scores = {"ours": {Column(3, 1): Score(0.5, 0.01, 99, 7, "stored")}}
     assert images.rows(scores, {}, data, config)[0]["split"] == "evaluation"
+
+
+@pytest.fixture(scope="module")
+def of_both():
+    """Signs and characters together, and the options of a run on them."""
+    options = {"image_size": 16, "query": 4, "columns": "3w1s,2w5s", "test_query": 15}
+    return images.load(ImageOptions(data="signs_strokes", **options))
+
+
+def test_parts_of_the_data_are_tested_apart_on_the_tasks_of_each_alone(of_both):
+    """Emoji beside Omniglot: the figures stand beside those of networks of one set."""
+    data, config = of_both
+    _, _, tests = images.samplers(data, config, validation_way=5)
+    assert list(tests) == [
+        Column(way, shot, part)
+        for part in ("painted_signs", "strokes")
+        for way, shot in ((3, 1), (2, 5))
+    ]
+    for part in ("painted_signs", "strokes"):
+        alone, options = images.load(dataclasses.replace(config, data=part, rotations=True))
+        _, _, theirs = images.samplers(alone, options, validation_way=5)
+        for column, sampler in theirs.items():
+            ours, task = tests[column._replace(part=part)].episode(7), sampler.episode(7)
+            x = task.query_x if part == "painted_signs" else 1 - task.query_x
+            np.testing.assert_allclose(
+                ours.query_x, np.broadcast_to(x, ours.query_x.shape), atol=1e-6
+            )
+
+
+def test_training_and_validation_are_on_classes_of_both(of_both):
+    data, config = of_both
+    training, validation, _ = images.samplers(data, config, validation_way=20)
+    signs = len(data.classes("painted_signs/train")) + 24 + 24
+    for sampler in (training, validation):
+        ids = np.concatenate([sampler.episode(k).class_ids[0].numpy() for k in range(9)])
+        assert (ids < signs).any() and (ids >= signs).any()
+
+
+def test_each_part_has_a_table_and_rows_of_its_own(of_both):
+    data, config = of_both
+    columns = images.test_columns(config)
+    scores = {"ours": {column: Score(0.5, 0.01, 99, 7, "stored") for column in columns}}
+    text = images.table(scores, {}, data, config)
+    assert "on 24 classes never seen (painted_signs, generated stand-in)" in text
+    assert "on 400 classes never seen (strokes, generated stand-in)" in text  # in four rotations
+    assert text.count("3-way 1-shot") == 2
+    rows = images.rows(scores, {}, data, config)
+    assert [(row["data"], row["label"], row["headline"]) for row in rows] == [
+        ("painted_signs", "3-way 1-shot, painted_signs", True),
+        ("painted_signs", "2-way 5-shot, painted_signs", False),
+        ("strokes", "3-way 1-shot, strokes", False),
+        ("strokes", "2-way 5-shot, strokes", False),
+    ]
+
+
+def test_a_trained_network_is_evaluated_on_each_part(of_both):
+    _, config = of_both
+    learner = PixelNeighbour((16, 16, 3))
+    found = images.evaluate(learner, config, Conditions(way=2, shot=1, episodes=5))
+    assert [row["data"] for row in found] == ["painted_signs", "strokes"]
+    assert [row["query"] for row in found] == [5, 15]  # signs have six drawings or more here
 
 
 SCORES = {

@@ -11,8 +11,8 @@ from chapters.ch03_prototypical import train
 from chapters.ch03_prototypical.presets import SCRIPTS
 from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
-from chapters.experiments import images
-from chapters.experiments.images import starting
+from chapters.experiments import images, starting
+from chapters.experiments.images.own_folder import fit_start
 from datasets.errors import DataNotice
 
 TINY = ["--steps", "2", "--steps-per-epoch", "2", "--steps-per-call", "2", "--way", "2",
@@ -42,10 +42,10 @@ def test_the_network_of_a_name_is_gone_on_from(folder):
         DataNotice,
         match="goes on from prototypical-emoji: --image-size 28 becomes 32, --channels",
     ):
-        config = starting.fitted(parsed("--data", str(folder), "--init", "prototypical-emoji"))
+        config = fit_start(parsed("--data", str(folder), "--init", "prototypical-emoji"))
     assert (config.image_size, config.channels, config.invert) == (32, 3, False)
     asked = parsed("--data", str(folder), "--init", "prototypical-emoji", "--learning-rate", "0.01")
-    assert starting.fitted(asked).learning_rate == 0.01
+    assert fit_start(asked).learning_rate == 0.01
     learner = train.build_learner(config)
     starting.load(learner, config)
     published = zoo.load("prototypical-emoji").learner
@@ -56,7 +56,7 @@ def test_the_network_of_a_name_is_gone_on_from(folder):
 def test_a_network_of_ink_sees_ink(folder):
     with pytest.warns(DataNotice, match="--no-invert becomes --invert"):
         asked = parsed("--data", str(folder), "--init", "prototypical-omniglot-1shot")
-        config = starting.fitted(asked)
+        config = fit_start(asked)
     assert config.invert and config.channels == 1 and config.image_size == 28
 
 
@@ -86,7 +86,7 @@ def test_training_begins_there_and_it_stands_in_the_table(folder, tmp_path, caps
 )
 def test_what_cannot_be_gone_on_from_is_one_sentence(init, sentence, folder):
     with pytest.raises(ConfigError, match=sentence), np.errstate():
-        config = starting.fitted(parsed("--data", str(folder), "--channels", "3", "--init", init))
+        config = fit_start(parsed("--data", str(folder), "--channels", "3", "--init", init))
         starting.load(train.build_learner(config), config)
 
 
