@@ -28,6 +28,10 @@ SOURCES = {
         "https://github.com/iconify/icon-sets (nine open sets, credited in datasets/README.md)",
         "Apache-2.0, CC BY 4.0, CC BY-SA 4.0 and MIT",
     ),
+    "spoken_words": (
+        "words said by espeak-ng, https://github.com/espeak-ng/espeak-ng",
+        "generated; the program is GPL 3",
+    ),
 }
 # Of several sets: those of each.
 SOURCES["emoji_omniglot"] = tuple(
