@@ -29,7 +29,7 @@ PUBLISHED_SINE = {
     "maml_5shot": {"MAML, published": {"1": 0.67, "5": 0.38, "10": 0.35}},
 }
 
-METHODS = ("maml", "adml", "caml")
+METHODS = ("maml", "anil", "adml", "caml")
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,14 @@ class OmniglotConfig(AdaptationOptions):
     method: str = option("maml", "learner", choices=METHODS)
     network: str = option(
         "conv4",
-        "maml, adml: four strided convolutions, or four dense layers",
+        "maml, anil, adml: four strided convolutions, or four dense layers",
         choices=("conv4", "dense4"),
-        only=("method", "maml", "adml"),
+        only=("method", "maml", "anil", "adml"),
+    )
+    zero_head: bool = option(
+        False,
+        "anil: the last layer begins at zero in every task, and not at learned weights",
+        only=("method", "anil"),
     )
     epsilon: float = option(
         0.1,

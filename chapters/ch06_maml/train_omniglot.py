@@ -1,4 +1,4 @@
-"""Train MAML, first-order MAML, ADML or CAML on few-shot images and test on classes never seen.
+"""Train MAML or a variant of it on few-shot images and test on classes never seen.
 
 python -m chapters.ch06_maml.train_omniglot                       # generated characters
 python -m chapters.ch06_maml.train_omniglot --preset maml_5way    # Omniglot, 5-way 1-shot
@@ -7,7 +7,7 @@ python -m chapters.ch06_maml.train_omniglot --data FOLDER         # your own cla
 
 import keras
 
-from chapters.ch06_maml import adml, caml, maml, networks
+from chapters.ch06_maml import adml, anil, caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import PUBLISHED, SCRIPTS
 from chapters.engine import configuration, script, strategies
@@ -17,7 +17,13 @@ from chapters.experiments import images
 from chapters.experiments.images import adaptation
 from chapters.experiments.options import outer_rate
 
-OUTER_STEPS = {"maml": maml.train_step, "adml": adml.train_step, "caml": caml.train_step}
+OUTER_STEPS = {
+    "maml": maml.train_step,
+    "anil": maml.train_step,
+    "adml": adml.train_step,
+    "caml": caml.train_step,
+}
+NAMES = {"maml": "MAML", "anil": "ANIL", "adml": "ADML", "caml": "CAML"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -73,6 +79,9 @@ def build_learner(config):
     if config.method == "adml":
         attack = {"epsilon": config.epsilon, "pairing": config.pairing}
         return adml.ADML(network, cross_entropy, config.inner_rate, **attack, **shared)
+    if config.method == "anil":
+        head = {"zero_head": config.zero_head}
+        return anil.ANIL(network, cross_entropy, config.inner_rate, **head, **shared)
     return maml.MAML(network, cross_entropy, config.inner_rate, **shared)
 
 
@@ -88,7 +97,7 @@ def build_network(config):
 
 def name_of(config) -> str:
     """The method as tables call it."""
-    name = {"maml": "MAML", "adml": "ADML", "caml": "CAML"}[config.method]
+    name = NAMES[config.method]
     if config.method == "maml" and config.first_order:
         name = "FOMAML"
     return f"{name}, dense" if config.network == "dense4" else name
