@@ -138,6 +138,8 @@ USELESS = [
     ("ch06_maml.train_omniglot", "--method maml or anil or adml", "--method caml",
      "--network dense4"),
     ("ch06_maml.train_omniglot", "--method anil", "--method maml", "--zero-head"),
+    ("ch06_maml.train_omniglot", "--method maml", "--method anil", "--warm-start 0.5"),
+    ("ch06_maml.train_omniglot", "--no-first-order", "--first-order", "--warm-start 0.5"),
     *((script, "--network conv4", "--network dense4", "--filters 8") for script in IMAGES),
     *((f"ch07_meta_sgd_reptile.{script}", f"--method {needed}", f"--method {other}", option)
       for script in ("train_omniglot", "train_sine", "train_toy")

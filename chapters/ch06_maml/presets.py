@@ -43,6 +43,13 @@ class OmniglotConfig(AdaptationOptions):
         choices=("conv4", "dense4"),
         only=("method", "maml", "anil", "adml"),
     )
+    warm_start: float = option(
+        0.0,
+        "maml: share of the steps, the first ones, that are first-order",
+        minimum=0.0,
+        maximum=1.0,
+        only=[("method", "maml"), ("first_order", False)],
+    )
     zero_head: bool = option(
         False,
         "anil: the last layer begins at zero in every task, and not at learned weights",
@@ -118,6 +125,7 @@ OMNIGLOT = {
     "adml_5way": {**FIVE_WAY, "method": "adml", "steps": 3000},
     "caml_5way": {**FIVE_WAY, "method": "caml", "inner_rate": 1.0, "steps": 2000},
     "maml_20way": {**TWENTY_WAY, "steps": 1500},
+    "maml_20way_warm": {**TWENTY_WAY, "warm_start": 0.33, "steps": 1500},
     "fomaml_20way": {**TWENTY_WAY, "first_order": True, "steps": 1500},
 }
 
