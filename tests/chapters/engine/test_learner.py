@@ -49,6 +49,9 @@ LEARNERS = {
     "caml": lambda: CAML(image_network(SHAPE, WAY, 4, 2), cross_entropy, 0.5),
     "meta-sgd": lambda: MetaSGD(network(), cross_entropy, 0.05),
     "reptile": lambda: Reptile(network(), cross_entropy, 0.05, 3, 2, "adam"),
+    "reptile, kept moments": lambda: Reptile(
+        network(), cross_entropy, 0.05, 3, 2, "adam", keep_moments=True
+    ),
     "gradient agreement": lambda: GradientAgreement(network(), cross_entropy, 0.1),
     "fine-tuning": lambda: FineTuning(network(), cross_entropy, 0.1),
 }
