@@ -317,6 +317,7 @@ POLICY = Model(
 MODELS = {
     "meta-sgd-omniglot-5way": CHARACTERS,
     "reptile-omniglot-5way": CHARACTERS,
+    "reptile-omniglot-5way-kept": CHARACTERS,
     "meta-sgd-sine-5shot": CURVES,
     "meta-sgd-sine-10shot": CURVES,
     "reptile-sine": CURVES,
