@@ -86,7 +86,8 @@ class Reptile(GradientLearner):
         self.keep_moments = keep_moments
         kept = network.trainable_variables if keep_moments else []
         self.moments = [self._kept(theta.shape, theta.dtype) for theta in kept]
-        self.steps_taken = self._kept((), "int32") if keep_moments else 0
+        # A float, as all weights are: exact to 16 million steps, when it has long ceased to matter.
+        self.steps_taken = self._kept((), "float32") if keep_moments else None
 
     def _kept(self, shape, dtype):
         return self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False)
@@ -149,11 +150,11 @@ class Reptile(GradientLearner):
         order = minibatches(items, size or items, steps, seed)  # [step, item]
         weights = self.start(support_x)
         moments = self.first_moments(weights)
+        before = tf.cast(self.steps_taken, tf.int32) if self.keep_moments else 0
 
         def step(number, weights, moments):
             x, y = (tf.gather(z, order[number], axis=1) for z in (support_x, support_y))
-            counted = self.steps_taken + number + 1
-            return number + 1, *self.inner_step(counted, weights, moments, x, y)
+            return number + 1, *self.inner_step(before + number + 1, weights, moments, x, y)
 
         # No gradient leads back to theta. A loop in the graph: one copy of the step for any number.
         start = (tf.constant(0), [tf.stop_gradient(w) for w in weights], moments)
@@ -172,7 +173,7 @@ class Reptile(GradientLearner):
         """Second moments, in the shapes of theta, for the tasks after a training step."""
         for variable, value in zip(self.moments, moments, strict=True):
             variable.assign(value)
-        self.steps_taken.assign_add(self.inner_steps)
+        self.steps_taken.assign_add(float(self.inner_steps))
 
     def call(self, inputs, training=False):
         """Adapt as at test and predict the queries; transductive with ``training``.
