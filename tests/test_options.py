@@ -135,7 +135,11 @@ USELESS = [
       for option in ("--epsilon 0.2", "--pairing parallel")),
     *((f"ch06_maml.{script}", "--method caml", "--method maml", "--context 3")
       for script in ("train_omniglot", "train_sine")),
-    ("ch06_maml.train_omniglot", "--method maml or adml", "--method caml", "--network dense4"),
+    ("ch06_maml.train_omniglot", "--method maml or anil or adml", "--method caml",
+     "--network dense4"),
+    ("ch06_maml.train_omniglot", "--method anil", "--method maml", "--zero-head"),
+    ("ch06_maml.train_omniglot", "--method maml", "--method anil", "--warm-start 0.5"),
+    ("ch06_maml.train_omniglot", "--no-first-order", "--first-order", "--warm-start 0.5"),
     *((script, "--network conv4", "--network dense4", "--filters 8") for script in IMAGES),
     *((f"ch07_meta_sgd_reptile.{script}", f"--method {needed}", f"--method {other}", option)
       for script in ("train_omniglot", "train_sine", "train_toy")
@@ -180,12 +184,13 @@ def test_an_option_that_is_switched_off_is_never_useless(stopped):
 ADAPTING = [
     (f"{chapter}.{name}", method)
     for chapter, options in (
-        ("ch06_maml", ({"method": "maml"}, {"method": "adml"}, {"method": "caml"})),
+        ("ch06_maml", [{"method": method} for method in ("maml", "anil", "adml", "caml")]),
         ("ch07_meta_sgd_reptile", ({"method": "meta_sgd"}, {"method": "reptile"})),
         ("ch08_gradient_agreement", ({},)))
     for name in ("train_toy", "train_sine", "train_omniglot")
     for method in options
-    if (name, method.get("method")) not in (("train_toy", "caml"), ("train_sine", "adml"))
+    if (name, method.get("method")) not in (("train_toy", "anil"), ("train_toy", "caml"),
+                                            ("train_sine", "anil"), ("train_sine", "adml"))
 ]  # fmt: skip
 
 
@@ -195,7 +200,7 @@ def test_every_option_of_the_inner_loop_reaches_the_learner(module, method):
     module = f"chapters.{module}"
     asked = {"inner_steps": 2, "test_steps": 7, "first_order": True, "inner_rate": 0.123}
     asked |= {"rate": 0.321, "inner_batch": 3, "test_batch": 4, "inner_optimizer": "adam"}
-    asked |= {"epsilon": 0.09, "pairing": "parallel", "batch_norm": "support"}
+    asked |= {"epsilon": 0.09, "pairing": "parallel", "batch_norm": "support", "zero_head": True}
     known = {field.name for field in dataclasses.fields(SCRIPTS[module].config)}
     asked = {name: value for name, value in asked.items() if name in known}
     preset = next(iter(SCRIPTS[module].presets))

@@ -1,23 +1,33 @@
-"""Train MAML, first-order MAML, ADML or CAML on few-shot images and test on classes never seen.
+"""Train MAML or a variant of it on few-shot images and test on classes never seen.
 
 python -m chapters.ch06_maml.train_omniglot                       # generated characters
 python -m chapters.ch06_maml.train_omniglot --preset maml_5way    # Omniglot, 5-way 1-shot
 python -m chapters.ch06_maml.train_omniglot --data FOLDER         # your own class folders
 """
 
+import dataclasses
+
 import keras
 
-from chapters.ch06_maml import adml, caml, maml, networks
+from chapters.ch06_maml import adml, anil, caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import PUBLISHED, SCRIPTS
+from chapters.ch06_maml.warm_start import switched_step
 from chapters.engine import configuration, script, strategies
+from chapters.engine.errors import ConfigError
 from chapters.engine.export import adapt_and_predict, export_run, first_task
 from chapters.engine.runs import RunFolder
 from chapters.experiments import images
 from chapters.experiments.images import adaptation
 from chapters.experiments.options import outer_rate
 
-OUTER_STEPS = {"maml": maml.train_step, "adml": adml.train_step, "caml": caml.train_step}
+OUTER_STEPS = {
+    "maml": maml.train_step,
+    "anil": maml.train_step,
+    "adml": adml.train_step,
+    "caml": caml.train_step,
+}
+NAMES = {"maml": "MAML", "anil": "ANIL", "adml": "ADML", "caml": "CAML"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         learner = build_learner(config)
         optimizer = keras.optimizers.Adam(outer_rate(config))
         optimizer.build(learner.trainable_variables)
-    step = OUTER_STEPS[config.method](learner, optimizer, adaptation.mapping(config))
+    step = outer_step(config, learner, optimizer)
     name = name_of(config)
     print(f"{name}: {learner.count_params()} parameters, {learner.describe_rate()}.")
 
@@ -59,20 +69,23 @@ def main(argv: list[str] | None = None) -> None:
     export_run(run, {"serve": (adapt_and_predict(learner, strict=True), task)})
 
 
-def build_learner(config):
-    """The learner of the options, not trained."""
+def build_learner(config, network=None):
+    """The learner of the options, not trained; of a given network where there is one."""
+    network = network or build_network(config)
     shared = {
         "inner_steps": config.inner_steps,
         "test_steps": config.test_steps,
         "first_order": config.first_order,
         "batch_norm": config.batch_norm,
     }
-    network = build_network(config)
     if config.method == "caml":
         return caml.CAML(network, cross_entropy, config.inner_rate, **shared)
     if config.method == "adml":
         attack = {"epsilon": config.epsilon, "pairing": config.pairing}
         return adml.ADML(network, cross_entropy, config.inner_rate, **attack, **shared)
+    if config.method == "anil":
+        head = {"zero_head": config.zero_head}
+        return anil.ANIL(network, cross_entropy, config.inner_rate, **head, **shared)
     return maml.MAML(network, cross_entropy, config.inner_rate, **shared)
 
 
@@ -86,11 +99,33 @@ def build_network(config):
     return networks.conv4(shape, config.way, config.filters)
 
 
+def outer_step(config, learner, optimizer):
+    """The training step of ``--method``; first-order for the share of ``--warm-start``.
+
+    Raises:
+        ConfigError: a warm start on several devices, which cannot agree within a branch.
+    """
+    make, mapping = OUTER_STEPS[config.method], adaptation.mapping(config)
+    step = make(learner, optimizer, mapping)
+    if not config.warm_start:
+        return step
+    if config.strategy != "none":
+        raise ConfigError(
+            f"--warm-start {config.warm_start:g} and --strategy {config.strategy} are given; a "
+            "warm start runs on one device: use --strategy none or --warm-start 0."
+        )
+    cheap = build_learner(dataclasses.replace(config, first_order=True), learner.network)
+    first = make(cheap, optimizer, mapping)
+    return switched_step(first, step, optimizer, round(config.warm_start * config.steps))
+
+
 def name_of(config) -> str:
     """The method as tables call it."""
-    name = {"maml": "MAML", "adml": "ADML", "caml": "CAML"}[config.method]
+    name = NAMES[config.method]
     if config.method == "maml" and config.first_order:
         name = "FOMAML"
+    if config.warm_start:
+        name = "MAML, warm start"
     return f"{name}, dense" if config.network == "dense4" else name
 
 

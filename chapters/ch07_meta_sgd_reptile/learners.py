@@ -25,6 +25,7 @@ def build(config, network, objective, batch_norm: str = "transductive"):
             config.inner_optimizer,
             config.test_steps,
             config.test_batch,
+            config.keep_moments,
         )
     return meta_sgd.MetaSGD(
         network,
@@ -55,5 +56,5 @@ def outer_step(config, learner, optimizer, mapping):
 def name_of(config) -> str:
     """The method as tables call it."""
     if config.method == "reptile":
-        return "Reptile"
+        return "Reptile, kept moments" if config.keep_moments else "Reptile"
     return "first-order Meta-SGD" if config.first_order else "Meta-SGD"

@@ -14,6 +14,7 @@ import tensorflow as tf
 from chapters.engine.functional import add_scaled, as_tensors, interpolate
 from chapters.engine.learner import GradientLearner
 from chapters.engine.mapping import mean_over_tasks
+from chapters.engine.per_task import repeat_for_tasks
 from chapters.engine.tasks import checked_support
 from chapters.engine.update import apply_gradients
 from datasets.tasks import draws
@@ -31,8 +32,9 @@ class Reptile(GradientLearner):
     [task, query, out]. Its only weights are the network's, theta.
 
     Adam begins each task with fresh second moments, so that a task is solved in the same way
-    whatever came before it (E7.12). In the reference implementation they and the step count are
-    never reset in training: its steps become smaller than ours where gradients do, at equal rates.
+    whatever came before it (E7.12). Its first step moves every weight by the whole rate, however
+    small the gradient. With ``keep_moments`` the moments and the count of steps pass from task to
+    task, as in the reference implementation: where gradients become smaller, steps do.
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
@@ -43,14 +45,18 @@ class Reptile(GradientLearner):
         inner_optimizer: "sgd", or "adam" with beta1 = 0 as in the reference implementation.
         test_steps: inner steps otherwise; as in training when None.
         test_batch: items of a minibatch otherwise; as in training when None.
+        keep_moments: a task begins with the second moments that training has come to, and so does
+            a test; they are weights of the learner, not trained. Tasks of one outer step begin with
+            the same ones and their mean is kept; the reference takes task after task.
         options: of ``keras.Model``.
 
     Raises:
-        ValueError: unknown inner optimizer.
+        ValueError: unknown inner optimizer, or moments of SGD, which has none.
     """
 
     CONFIG = (
-        "inner_rate", "inner_steps", "inner_batch", "inner_optimizer", "test_steps", "test_batch"
+        "inner_rate", "inner_steps", "inner_batch", "inner_optimizer", "test_steps", "test_batch",
+        "keep_moments",
     )  # fmt: skip
     NOT_BY_FIT = "moves towards adapted weights instead of following a gradient"
 
@@ -64,6 +70,7 @@ class Reptile(GradientLearner):
         inner_optimizer="sgd",
         test_steps=None,
         test_batch=None,
+        keep_moments=False,
         **options,
     ):
         super().__init__(network, objective, inner_steps, test_steps, **options)
@@ -71,15 +78,25 @@ class Reptile(GradientLearner):
             raise ValueError(
                 f"inner_optimizer is {inner_optimizer!r}; it must be one of {', '.join(OPTIMIZERS)}"
             )
+        if keep_moments and inner_optimizer == "sgd":
+            raise ValueError("keep_moments is for inner_optimizer adam; sgd has no moments")
         self.inner_rate, self.inner_batch = inner_rate, inner_batch
         self.inner_optimizer = inner_optimizer
         self.test_batch = inner_batch if test_batch is None else test_batch
+        self.keep_moments = keep_moments
+        kept = network.trainable_variables if keep_moments else []
+        self.moments = [self._kept(theta.shape, theta.dtype) for theta in kept]
+        # A float, as all weights are: exact to 16 million steps, when it has long ceased to matter.
+        self.steps_taken = self._kept((), "float32") if keep_moments else None
+
+    def _kept(self, shape, dtype):
+        return self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False)
 
     def inner_step(self, number, weights, moments, x, y):
         """Step ``number`` (from 1) on one minibatch of each task: new weights and moments.
 
         Args:
-            number: scalar tensor.
+            number: scalar tensor; steps that kept moments are made of count.
             weights: list of [task, ...].
             moments: Adam's second moments, like ``weights``; empty for SGD.
             x: [task, item, ...].
@@ -104,6 +121,14 @@ class Reptile(GradientLearner):
     def adapt(self, support_x, support_y, steps=None, size=None, seed=(0, 0)):
         """Weights of each task after ``steps`` inner steps: SGD^k(theta, T_i).
 
+        Args and errors as for ``adapt_with_moments``, whose weights these are.
+        """
+        weights, _ = self.adapt_with_moments(support_x, support_y, steps, size, seed)
+        return weights
+
+    def adapt_with_moments(self, support_x, support_y, steps=None, size=None, seed=(0, 0)):
+        """Weights of each task after ``steps`` inner steps, and Adam's second moments there.
+
         Args:
             support_x: [task, support, ...].
             support_y: [task, support] or [task, support, out].
@@ -112,8 +137,8 @@ class Reptile(GradientLearner):
             seed: int32 [2], of the order of the items.
 
         Returns:
-            list of [task, ...], in the order of ``network.trainable_variables``; no gradient flows
-            through it.
+            Two lists of [task, ...], in the order of ``network.trainable_variables``; the second
+            one is empty for SGD. No gradient flows through them.
 
         Raises:
             RunError: the support set does not fit the network.
@@ -124,18 +149,31 @@ class Reptile(GradientLearner):
         items = support_x.shape[1] or tf.shape(support_x)[1]
         order = minibatches(items, size or items, steps, seed)  # [step, item]
         weights = self.start(support_x)
-        moments = [tf.zeros_like(w) for w in weights] if self.inner_optimizer == "adam" else []
+        moments = self.first_moments(weights)
+        before = tf.cast(self.steps_taken, tf.int32) if self.keep_moments else 0
 
         def step(number, weights, moments):
             x, y = (tf.gather(z, order[number], axis=1) for z in (support_x, support_y))
-            return number + 1, *self.inner_step(number + 1, weights, moments, x, y)
+            return number + 1, *self.inner_step(before + number + 1, weights, moments, x, y)
 
         # No gradient leads back to theta. A loop in the graph: one copy of the step for any number.
         start = (tf.constant(0), [tf.stop_gradient(w) for w in weights], moments)
-        _, weights, _ = tf.while_loop(
+        _, weights, moments = tf.while_loop(
             lambda number, *_: number < steps, step, start, parallel_iterations=1
         )
-        return weights
+        return weights, moments
+
+    def first_moments(self, weights):
+        """Second moments that each task begins with: like ``weights`` [task, ...]; none for SGD."""
+        if self.keep_moments:
+            return repeat_for_tasks(self.moments, tf.shape(weights[0])[0])
+        return [tf.zeros_like(w) for w in weights] if self.inner_optimizer == "adam" else []
+
+    def keep(self, moments) -> None:
+        """Second moments, in the shapes of theta, for the tasks after a training step."""
+        for variable, value in zip(self.moments, moments, strict=True):
+            variable.assign(value)
+        self.steps_taken.assign_add(float(self.inner_steps))
 
     def call(self, inputs, training=False):
         """Adapt as at test and predict the queries; transductive with ``training``.
@@ -180,18 +218,25 @@ def train_step(learner, optimizer, mapping):
         inputs, _ = tasks
         x, y = inputs["support_x"], inputs["support_y"]
         # The seed of the step is that of the order of the minibatches.
-        adapted = learner.adapt(x, y, learner.inner_steps, learner.inner_batch, seed)
+        adapted, moments = learner.adapt_with_moments(
+            x, y, learner.inner_steps, learner.inner_batch, seed
+        )
         prediction = learner.predict_with(adapted, x)  # [task, support, out]
         # No tape: nothing is differentiated through the inner loop.
         pairs = zip(as_tensors(learner.trainable_variables), adapted, strict=True)
         moved = [tf.reduce_mean(theta - end, axis=0) for theta, end in pairs]
+        kept = [tf.reduce_mean(v, axis=0) for v in moments] if learner.keep_moments else []
         losses = learner.objective(y, prediction)  # [task]
-        return moved, {"loss": losses, **learner.task_metrics(y, prediction)}
+        return [*moved, *kept], {"loss": losses, **learner.task_metrics(y, prediction)}
 
     def step(batch, seed):
-        # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta)
-        moved, metrics = mean_over_tasks(lambda tasks: gradient(tasks, seed), batch, mapping)
-        apply_gradients(optimizer, metrics["loss"], moved, learner.trainable_variables)
+        # theta <- theta + epsilon (1/n) sum_i (theta'_i - theta);  v <- (1/n) sum_i v'_i
+        means, metrics = mean_over_tasks(lambda tasks: gradient(tasks, seed), batch, mapping)
+        theta = learner.trainable_variables
+        moved, moments = means[: len(theta)], means[len(theta) :]
+        apply_gradients(optimizer, metrics["loss"], moved, theta)
+        if learner.keep_moments:
+            learner.keep(moments)
         return metrics
 
     return step

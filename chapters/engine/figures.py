@@ -19,6 +19,7 @@ TRAINING, HELD_OUT = {"color": "0.6"}, {"color": "0.1"}  # curves of a training
 METHODS = {
     "MAML": "tab:blue",
     "FOMAML": "tab:cyan",
+    "ANIL": "deepskyblue",
     "ADML": "tab:orange",
     "CAML": "tab:pink",
     "Meta-SGD": "tab:purple",

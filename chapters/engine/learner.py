@@ -178,7 +178,8 @@ class FewShotLearner(keras.Model):
 class GradientLearner(FewShotLearner):
     """A network that is adapted to each task by gradient steps before it predicts.
 
-    A subclass has ``inner_step``, and ``start`` where other things than the weights are adapted.
+    A subclass has ``inner_step``; ``adapted_variables`` where some of the weights stay; and
+    ``start`` where other things than weights are adapted.
 
     Args:
         network: built Keras model, [item, ...] -> [item, out].
@@ -239,9 +240,13 @@ class GradientLearner(FewShotLearner):
         """Classes that the network can tell apart; one output is the logit of the second of two."""
         return max(self.outputs, 2) if self.labelled else None
 
+    def adapted_variables(self):
+        """The weights that inner steps change: all of the network."""
+        return self.network.trainable_variables
+
     def start(self, support_x):
         """What is adapted, before the first inner step, once per task: list of [task, ...]."""
-        weights = repeat_for_tasks(self.network.trainable_variables, tf.shape(support_x)[0])
+        weights = repeat_for_tasks(self.adapted_variables(), tf.shape(support_x)[0])
         return [tf.ensure_shape(w, [support_x.shape[0], *w.shape[1:]]) for w in weights]
 
     def inner_loop(self, weights, support_x, support_y, steps):
@@ -254,7 +259,7 @@ class GradientLearner(FewShotLearner):
         """Weights of each task after ``steps`` inner steps (``test_steps`` when None).
 
         Returns:
-            list of [task, ...], in the order of ``network.trainable_variables``.
+            list of [task, ...], in the order of ``adapted_variables``.
 
         Raises:
             RunError: the support set does not fit the network.

@@ -58,21 +58,39 @@ def call_per_task(network, weights, x, normalise_by=None):
     Raises:
         RunError: ``normalise_by`` for a network with batch norm that is not a plain Sequential.
     """
-    plan = _plan(network)
+    plan = layers_in_order(network)
     if plan is None:
         return _any_network(network, weights, x, normalise_by)
-    norm = any(isinstance(layer, layers.BatchNormalization) for layer in plan)
-    items = tf.shape(x)[1]
-    if normalise_by is None or not norm:
-        normalise_by = None
-    else:
+    items, counted = tf.shape(x)[1], None
+    if normalise_by is not None and normalises(network):
+        counted = tf.shape(normalise_by)[1]
         x = tf.concat([normalise_by, x], axis=1)  # [task, other + item, ...]
-    counted = None if normalise_by is None else tf.shape(normalise_by)[1]
+    return call_layers(plan, weights, x, counted)[:, -items:]  # [task, item, out]
+
+
+def call_layers(plan, weights, x, counted=None):
+    """Output of some layers of a network, as ``call_per_task`` of all.
+
+    Args:
+        plan: a stretch of ``layers_in_order``.
+        weights: list of [task, ...], in the order of ``weights_of(plan)``.
+        x: [task, item, ...].
+        counted: items of each task, its first ones, whose statistics normalise all of them; all
+            when None.
+
+    Returns:
+        [task, item, ...]
+    """
     remaining = list(weights)
     for layer in plan:
         own = [remaining.pop(0) for _ in layer.trainable_variables]
         x = _call_layer(layer, own, x, counted)
-    return x[:, -items:]  # [task, item, out]
+    return x
+
+
+def weights_of(plan) -> list:
+    """Trainable variables of a stretch of layers."""
+    return [variable for layer in plan for variable in layer.trainable_variables]
 
 
 def normalises(network) -> bool:
@@ -80,18 +98,17 @@ def normalises(network) -> bool:
     return any(isinstance(layer, layers.BatchNormalization) for layer in network._flatten_layers())
 
 
-def _plan(network):
-    """The layers in order, or None when the network is more than a chain of known ones."""
+def layers_in_order(network):
+    """The layers of a chain of known ones: list; None when the network is more than that."""
     if not isinstance(network, keras.Sequential):
         return None
     plan = []
     for layer in network.layers:
-        inner = _plan(layer) if isinstance(layer, keras.Sequential) else [layer]
+        inner = layers_in_order(layer) if isinstance(layer, keras.Sequential) else [layer]
         if inner is None or not all(_known(one) for one in inner):
             return None
         plan += inner
-    ordered = [v for layer in plan for v in layer.trainable_variables]
-    same = [id(v) for v in ordered] == [id(v) for v in network.trainable_variables]
+    same = [id(v) for v in weights_of(plan)] == [id(v) for v in network.trainable_variables]
     return plan if same else None
 
 

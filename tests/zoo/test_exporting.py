@@ -18,7 +18,7 @@ from chapters.ch03_prototypical.semi_supervised import SemiSupervisedPrototypica
 from chapters.ch04_relation_matching.classifier import CosineClassifier
 from chapters.ch04_relation_matching.context import FullContext
 from chapters.ch04_relation_matching.matching import MatchingNetwork
-from chapters.ch06_maml import caml, maml, networks
+from chapters.ch06_maml import anil, caml, maml, networks
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch07_meta_sgd_reptile import meta_sgd, reptile
 from zoo import catalogue, export_table, kinds
@@ -54,6 +54,7 @@ LEARNERS = {
     **COMPARING,
     "maml": lambda: maml.MAML(network(), cross_entropy, 0.1, inner_steps=2),
     "maml of one step": lambda: maml.MAML(network(), cross_entropy, 0.1),
+    "anil": lambda: anil.ANIL(network(), cross_entropy, 0.1, inner_steps=2),
     "meta-sgd": lambda: meta_sgd.MetaSGD(network(), cross_entropy, 0.05),
     "caml": lambda: caml.CAML(caml.image_network(SHAPE, WAY, 4, 8), cross_entropy, 0.1),
     "reptile": lambda: reptile.Reptile(network(), cross_entropy, 0.05, 4, 2, "sgd"),
@@ -101,12 +102,12 @@ EXPORTS = [  # each learner, and each format with a learner that compares and on
     ("prototypical", "savedmodel"), ("prototypical", "onnx"), ("prototypical", "litert"),
     ("semi-supervised", "onnx"), ("maml", "savedmodel"), ("matching", "litert"),
     ("matching in context", "litert"), ("classifier", "onnx"), ("meta-sgd", "onnx"),
-    ("caml", "litert"), ("reptile", "litert"),
+    ("caml", "litert"), ("anil", "onnx"), ("reptile", "litert"),
 ]  # fmt: skip
 MORE_EXPORTS = [  # the same learners in other formats
     ("semi-supervised", "litert"), ("maml", "onnx"), ("maml", "litert"), ("matching", "onnx"),
     ("matching in context", "savedmodel"), ("matching in context", "onnx"),
-    ("classifier", "litert"), ("reptile", "onnx"),
+    ("classifier", "litert"), ("anil", "savedmodel"), ("anil", "litert"), ("reptile", "onnx"),
 ]  # fmt: skip
 
 

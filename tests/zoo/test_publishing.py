@@ -1,14 +1,20 @@
 """From a run on a folder of one's own to a model that predicts, and nothing half-written."""
 
+import importlib
 import json
 import shutil
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import zoo
 from chapters.engine import files
 from chapters.engine.errors import RunError
 from chapters.engine.results import Result, share
+from chapters.engine.runs import RunFolder
+from chapters.experiments.images import adaptation
+from tests.chapters.graphs import without_graphs
 from tests.zoo.conftest import PUBLISHED, draw
 from zoo.errors import ZooError
 from zoo.kinds import labelled
@@ -32,6 +38,36 @@ def test_a_run_on_an_own_folder_becomes_a_model_that_predicts(published, leaves,
         shutil.copy(path, tmp_path / "support" / path.parent.name)
     answers = zoo.predict(loaded, tmp_path / "support", asked)
     assert [answer["name"] for answer in answers] == [path.parent.name for path in asked]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "options"),
+    [
+        ("ch06_maml", "--method anil --zero-head --inner-rate 1"),
+        ("ch07_meta_sgd_reptile", "--method reptile --inner-optimizer adam --keep-moments"),
+    ],
+)
+def test_a_short_run_of_a_learner_that_adapts_becomes_a_model(
+    chapter, options, own_zoo, tmp_path, monkeypatch
+):
+    """With all its weights: a zero head has none of its own, kept moments are weights as well."""
+    curves = {"steps": [0], "support": [0.2], "transductive": [0.2]}
+    monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)
+    monkeypatch.setattr(RunFolder, "figure", lambda self, name, figure: plt.close(figure))
+    tiny = "--data strokes --image-size 16 --filters 2 --way 3 --query 1 --tasks 1 --steps 2"
+    tiny += " --steps-per-epoch 2 --steps-per-call 1 --validation-episodes 2 --test-episodes 2"
+    tiny += " --test-query 2 --columns 3w1s --test-steps 2"
+    script = importlib.import_module(f"chapters.{chapter}.train_omniglot")
+    with without_graphs():
+        script.main([*tiny.split(), *options.split(), "--run", str(tmp_path / "run")])
+        zoo.publish(tmp_path / "run", "short", anyway=True)
+        loaded = zoo.load("short")
+        rows = zoo.evaluate("short", episodes=2)
+    assert [(row["way"], row["shot"], row["batch_norm"]) for row in rows] == [(3, 1, "support")]
+    trained = script.build_learner(loaded.config)
+    trained.load_weights(tmp_path / "run" / "model.weights.h5")
+    for ours, theirs in zip(loaded.learner.weights, trained.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_its_card_and_options_know_no_place_of_this_machine(published, leaves, own_zoo):

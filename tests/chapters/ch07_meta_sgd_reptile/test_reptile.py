@@ -37,17 +37,25 @@ def adapt(learner, batch, *arguments):
     return learner.adapt(inputs["support_x"], inputs["support_y"], *arguments)
 
 
-def numpy_inner_loop(weight, bias, x, y, order, rate, optimizer):
-    """SGD, or Adam with beta1 = 0, on the mean squared error of a linear model."""
-    theta, v = np.concatenate([weight[:, 0], bias]), np.zeros(len(weight) + 1)
-    for t, items in enumerate(order, start=1):
+def numpy_steps(theta, v, taken, x, y, order, rate, optimizer="adam"):
+    """SGD, or Adam with beta1 = 0, on the mean squared error of a linear model.
+
+    Second moments ``v`` are those of ``taken`` steps; returns weights and moments.
+    """
+    for t, items in enumerate(order, start=taken + 1):
         rows = np.concatenate([x[items], np.ones([len(items), 1])], axis=1)
         g = 2 * rows.T @ (rows @ theta - y[items, 0]) / len(items)
         if optimizer == "adam":
             v = 0.999 * v + 0.001 * g**2
             g = np.sqrt(1 - 0.999**t) * g / (np.sqrt(v) + 1e-8)
         theta = theta - rate * g
-    return theta
+    return theta, v
+
+
+def numpy_inner_loop(weight, bias, x, y, order, rate, optimizer):
+    """The steps with moments of their own."""
+    theta = np.concatenate([weight[:, 0], bias])
+    return numpy_steps(theta, np.zeros_like(theta), 0, x, y, order, rate, optimizer)[0]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -275,6 +283,61 @@ def test_batch_norm_is_honest_or_transductive():
         transductive, learner.predict_with(adapted, inputs["query_x"]), atol=1e-5
     )
     assert np.abs(transductive - honest).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_kept_moments_equal_a_loop_in_numpy(float64, tasks, mode):
+    """Four outer steps, then a test; with one task per step it is the reference implementation."""
+    learner = Reptile(linear(), squared_error, 0.05, 3, 2, "adam", 5, keep_moments=True)
+    optimizer = keras.optimizers.SGD(0.5)
+    optimizer.build(learner.trainable_variables)
+    step = tf.function(train_step(learner, optimizer, mode))
+    theta = np.concatenate([v.numpy().ravel() for v in learner.trainable_variables])
+    v, taken = np.zeros(3), 0
+
+    def numpy_task(batch, task, order):
+        x, y = (batch[0][name][task].numpy() for name in ("support_x", "support_y"))
+        return numpy_steps(theta, v, taken, x, y, order, 0.05)
+
+    for number in range(4):
+        batch, seed = regression(tasks=tasks, seed=number), tf.constant([0, number])
+        step(batch, seed)
+        order = minibatches(5, 2, 3, seed).numpy()
+        ends = [numpy_task(batch, task, order) for task in range(tasks)]
+        theta = theta + 0.5 * (np.mean([end for end, _ in ends], axis=0) - theta)
+        v, taken = np.mean([moments for _, moments in ends], axis=0), taken + 3
+        assert relative_error(learner.trainable_variables, [theta]) < 1e-12
+        assert relative_error(learner.moments, [v]) < 1e-12
+    batch, order = regression(tasks=2, seed=9), minibatches(5, 2, 5, (0, 0)).numpy()
+    for task in range(2):
+        expected, _ = numpy_task(batch, task, order)
+        assert relative_error([w[task] for w in adapt(learner, batch)], [expected]) < 1e-12
+    assert relative_error(learner.moments, [v]) < 1e-12  # a test leaves nothing behind
+    assert int(learner.steps_taken) == 12
+
+
+def test_moments_are_kept_with_the_weights(tmp_path):
+    """In the file of weights, in checkpoints, and on the way of every learner into a file."""
+    learner = Reptile(network(), squared_error, 0.05, 3, 2, "adam", keep_moments=True)
+    other = Reptile(network(), squared_error, 0.05, 3, 2, "adam", keep_moments=True)
+    assert len(learner.trainable_variables) == 4
+    assert len(learner.non_trainable_variables) == 5
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(learner.trainable_variables)
+    train_step(learner, optimizer, "batched")(regression(), tf.constant([0, 0]))
+    assert int(learner.steps_taken) == 3
+    learner.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    for ours, theirs in zip(learner.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_moments_of_sgd_are_refused():
+    with pytest.raises(
+        ValueError, match="keep_moments is for inner_optimizer adam; sgd has no moments"
+    ):
+        Reptile(network(), squared_error, 0.1, 1, keep_moments=True)
 
 
 def test_unknown_inner_optimizer_is_named():

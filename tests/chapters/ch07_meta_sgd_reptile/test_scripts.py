@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from chapters.ch07_meta_sgd_reptile import networks, reptile, train_omniglot, train_sine, train_toy
+from chapters.ch07_meta_sgd_reptile import (
+    learners,
+    networks,
+    reptile,
+    train_omniglot,
+    train_sine,
+    train_toy,
+)
 from chapters.ch07_meta_sgd_reptile.presets import OMNIGLOT, SCRIPTS, SINE, TOY
 from chapters.engine import configuration, script
 from chapters.experiments import sine
@@ -55,7 +62,7 @@ def test_every_image_preset_runs_with_a_tiny_budget(preset, tmp_path, capsys, mo
     monkeypatch.setattr(adaptation, "accuracy_by_steps", lambda *_: curves)  # other chapters run it
     with without_graphs():
         train_omniglot.main(["--preset", preset, *TINY_IMAGES, "--run", str(tmp_path)])
-    name = "Reptile" if "reptile" in preset else "Meta-SGD"
+    name = learners.name_of(configuration.build(SCRIPTS["train_omniglot"], preset, {}))
     pictures = {"learning_curve.png", "accuracy_by_steps.png", "episode.png"}
     assert ALWAYS | pictures <= files(tmp_path)
     assert ("rates.png" in files(tmp_path)) == (name == "Meta-SGD")
@@ -91,6 +98,11 @@ def test_e7_5_every_printed_loss_is_that_of_the_log(tmp_path, capsys):
     ("main", "arguments", "sentence"),
     [
         (train_sine.main, ["--preset", "reptil"], "Unknown preset 'reptil' (did you mean"),
+        (
+            train_omniglot.main,
+            ["--preset", "reptile_5way", "--inner-optimizer", "sgd", "--keep-moments"],
+            "--keep-moments is for --inner-optimizer adam and has no effect with --inner-optimizer",
+        ),
         (train_sine.main, ["--method", "reptil"], "--method is 'reptil' (did you mean 'reptile'?)"),
         (train_sine.main, ["--inner-optimizer", "adma"], "(did you mean 'adam'?)"),
         (train_sine.main, ["--rate", "-1"], "--rate is -1.0; it must be at least 0.0."),

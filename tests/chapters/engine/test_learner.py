@@ -12,6 +12,7 @@ from chapters.ch03_prototypical.models import PrototypicalNetwork
 from chapters.ch05_memory.mann import MANNCell
 from chapters.ch05_memory.models import SequenceModel, SequentialLearner
 from chapters.ch06_maml.adml import ADML
+from chapters.ch06_maml.anil import ANIL
 from chapters.ch06_maml.caml import CAML, image_network
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.maml import MAML
@@ -43,10 +44,14 @@ LEARNERS = {
     "pixels": lambda: PixelNeighbour(SHAPE),
     "mann": mann,
     "maml": lambda: MAML(network(), cross_entropy, 0.1, 2, first_order=True),
+    "anil": lambda: ANIL(network(), cross_entropy, 0.1, zero_head=True, inner_steps=2),
     "adml": lambda: ADML(network(), cross_entropy, 0.1, adversarial_rate=0.2, epsilon=0.05),
     "caml": lambda: CAML(image_network(SHAPE, WAY, 4, 2), cross_entropy, 0.5),
     "meta-sgd": lambda: MetaSGD(network(), cross_entropy, 0.05),
     "reptile": lambda: Reptile(network(), cross_entropy, 0.05, 3, 2, "adam"),
+    "reptile, kept moments": lambda: Reptile(
+        network(), cross_entropy, 0.05, 3, 2, "adam", keep_moments=True
+    ),
     "gradient agreement": lambda: GradientAgreement(network(), cross_entropy, 0.1),
     "fine-tuning": lambda: FineTuning(network(), cross_entropy, 0.1),
 }

@@ -8,7 +8,14 @@ from keras import layers
 
 from chapters.engine import per_task
 from chapters.engine.errors import RunError
-from chapters.engine.per_task import call_per_task, normalises, repeat_for_tasks
+from chapters.engine.per_task import (
+    call_layers,
+    call_per_task,
+    layers_in_order,
+    normalises,
+    repeat_for_tasks,
+    weights_of,
+)
 
 TASKS, ITEMS = 3, 4
 
@@ -275,6 +282,26 @@ def test_normalise_by_is_of_no_account_without_batch_norm(network):
     weights, x = weights_and_items(network)
     found = call_per_task(network, weights, x, normalise_by=x + 1.0)
     np.testing.assert_array_equal(found, call_per_task(network, weights, x))
+
+
+@pytest.mark.parametrize("name", SEQUENTIALS)
+def test_a_network_in_two_stretches_is_the_network(name):
+    network = SEQUENTIALS[name]()
+    weights, x = weights_and_items(network)
+    plan = layers_in_order(network)
+    below, above = plan[:1], plan[1:]
+    cut = len(weights_of(below))
+    assert len(weights_of(plan)) == len(weights)
+    z = call_layers(below, weights[:cut], x)
+    expected = call_per_task(network, weights, x)
+    np.testing.assert_allclose(call_layers(above, weights[cut:], z), expected, rtol=1e-12)
+    # By the statistics of the first two items: those among them as if they were alone.
+    z = call_layers(below, weights[:cut], x, counted=2)
+    found = call_layers(above, weights[cut:], z, counted=2)
+    expected = call_per_task(network, weights, x[:, 2:], normalise_by=x[:, :2])
+    np.testing.assert_allclose(found[:, 2:], expected, rtol=1e-12)
+    alone = call_per_task(network, weights, x[:, :2])
+    np.testing.assert_allclose(found[:, :2], alone, rtol=1e-12)
 
 
 def test_support_statistics_in_a_network_that_is_no_chain_are_refused():
