@@ -40,7 +40,7 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
         model: a name or what ``load`` gave.
         data: folder of a model that was trained on a folder of one's own.
         **asked: way, shot, query, episodes, seed, batch_norm: see
-            ``chapters.engine.evaluation.Conditions``; without them the model's own protocol.
+            ``chapters.engine.evaluation.Conditions``; without them the protocol of its card.
 
     Returns:
         Rows with measure, mean, interval (None where nothing is drawn) and protocol.
@@ -50,7 +50,7 @@ def evaluate(model, data: str = "", **asked) -> list[dict]:
     """
     from zoo import evaluation
 
-    return evaluation.evaluate(model, evaluation.Conditions(**asked), data)
+    return evaluation.evaluate(model, asked, data)
 
 
 def predict(model, support, query, plot="", invert=False, unlabelled="", reject=0.0) -> list[dict]:

@@ -80,8 +80,8 @@ def _parser() -> Parser:
         "--shot", type=whole, help="support items per class, or points of a curve"
     )
     measured.add_argument("--query", type=whole, help="queries per class, or points of a curve")
-    measured.add_argument("--episodes", type=whole, default=600, help="tasks (default: 600)")
-    measured.add_argument("--seed", type=whole, default=0, help="of the tasks (default: 0)")
+    measured.add_argument("--episodes", type=whole, help="tasks (default: as many as on its card)")
+    measured.add_argument("--seed", type=whole, help="of the tasks (default: that of its card)")
     measured.add_argument("--batch-norm", help="statistics: stored, support or transductive")
     measured.add_argument("--data", default="", help="folder that a model of yours was trained on")
     measured.add_argument("--json", action="store_true", help="print JSON")

@@ -123,8 +123,13 @@ def _footer(rows: list[dict[str, str]]) -> list[str]:
 
 def _conditions(rows: list[dict[str, str]]) -> str:
     seconds = float(rows[-1]["seconds"])
-    took = f"{duration(seconds)} of training on two cores" if seconds else "nothing is trained"
-    return f"Mean ± 95 % interval; {protocol(rows)}. `{rows[-1]['command']}` ({took})."
+    command = rows[-1]["command"]
+    seed = next(iter(re.findall(r" --seed (\d+)", command)), "0")
+    took = f"{duration(seconds)} of training on two cores, seed {seed}"
+    return (
+        f"Mean ± 95 % interval; {protocol(rows)}. `{command}` "
+        f"({took if seconds else 'nothing is trained'})."
+    )
 
 
 def _line(cells: list[str]) -> str:

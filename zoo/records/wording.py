@@ -59,7 +59,7 @@ def _protocol(rows: list[dict[str, str]]) -> str:
     row = next((row for row in reversed(rows) if row.get("episodes")), rows[-1])
     regimes = dict.fromkeys(other["batch_norm"] for other in rows if other["batch_norm"])
     parts = [_with_all_queries(row, rows), *(STATISTICS[regime] for regime in regimes)]
-    return f"{', '.join(parts)}; seed {row['seed']}"
+    return f"{', '.join(parts)}; test seed {row['seed']}"
 
 
 def _with_all_queries(row: dict[str, str], rows: list[dict[str, str]]) -> str:

@@ -1,7 +1,7 @@
 """Few-shot classification of images: data, episodes, tests, tables.
 
 The protocol is the same for every chapter: classes are split first, tasks are drawn from one split
-each, validation classes choose the weights, test classes are looked at once.
+each, validation classes choose the weights, test classes are looked at after training.
 """
 
 from chapters.experiments.images.tasks import (
