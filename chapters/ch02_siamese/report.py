@@ -205,7 +205,8 @@ def clips_of(clips: Clips, test: np.ndarray) -> dict[str, list[str]]:
 def drawn(score: Score, tasks: EpisodeSampler, **tested) -> dict:
     """Row of a score on drawn tasks; ``tested`` as for ``metric_rows``."""
     size = {"way": tasks.way, "shot": tasks.shot, "query": tasks.query}
-    measure = share("accuracy", f"{tasks.way}-way {tasks.shot}-shot")
+    # Another name than that of pairs at a threshold, which is called accuracy.
+    measure = share("naming_accuracy", f"naming, {tasks.way}-way {tasks.shot}-shot")
     return Result(method="", measure=measure, **size, **{**tested, **score._asdict()}).row()
 
 

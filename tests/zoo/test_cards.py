@@ -110,6 +110,19 @@ def test_a_card_is_read_by_people(capsys):
         assert words in text
 
 
+def test_a_card_of_several_trainings_says_which_network_is_kept():
+    text = cards.text(zoo.info("siamese-orl-faces"))
+    assert "The weights are of the first, whose AUC is 0.996; the others have 0.972" in text
+    assert "Figures are means" not in cards.text(zoo.info("maml-sine-5shot"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_generated_data_are_marked_alike_in_card_and_results(name):
+    card = zoo.info(name)
+    assert {row["generated"] for row in card["results"]} == {card["data"]["generated"]}
+    assert card["data"]["source"] != cards.OWN[0]
+
+
 def test_the_headline_is_a_figure_of_the_model_and_not_of_a_baseline():
     for name in NAMES:
         card = zoo.info(name)

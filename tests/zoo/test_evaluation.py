@@ -8,6 +8,7 @@ import zoo
 from chapters.engine.errors import RunError
 from datasets.errors import DataError
 from tests.chapters.graphs import without_graphs
+from zoo import evaluation
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,16 @@ def test_curves_give_the_figures_of_the_card(curves):
         assert row["interval"] == pytest.approx(card["interval"], rel=1e-3)
         assert row["episodes"] == 1000
         assert row["method"] == "maml-sine-5shot"
+
+
+def test_without_options_tasks_are_those_of_the_card(curves, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        evaluation, "function", lambda name: lambda *args: asked.append(args[-1]) or []
+    )
+    zoo.evaluate(curves)
+    zoo.evaluate(curves, seed=3, shot=2, episodes=None)
+    assert [(one.episodes, one.seed, one.shot) for one in asked] == [(1000, 0, None), (1000, 3, 2)]
 
 
 def test_shot_query_and_seed_are_those_asked_for(curves):
@@ -89,7 +100,7 @@ def test_siamese_networks_are_tested_on_people_and_clips_they_never_met():
     for name, most in (("siamese-orl-faces", 8), ("siamese-cats-dogs", 2)):
         model = zoo.load(name)
         drawn, auc, *_ = zoo.evaluate(model, way=most, episodes=20)
-        assert (drawn["measure"], drawn["way"]) == ("accuracy", most)
+        assert (drawn["measure"], drawn["way"]) == ("naming_accuracy", most)
         assert auc["measure"] == "auc"
         assert auc["interval"] is None  # every pair: nothing is drawn
         assert drawn["mean"] > 1.2 / most

@@ -243,7 +243,7 @@ def text(card: dict) -> str:
 
 
 def _trainings(card: dict) -> list[str]:
-    """Where figures are means over trainings: whose weights these are, and what that one reaches."""
+    """Of means over trainings: what the network that is kept reaches, and the others."""
     row = headline_row(card)
     values = row.get("values") or []
     if len(values) < 2:
