@@ -87,7 +87,7 @@ def test_a_network_of_two_sets_has_columns_and_a_protocol_for_each():
         ).row()
         for data, query in (("emoji", 4), ("omniglot", 15))
     ]  # fmt: skip
-    rows = [{"name": "both", "command": "run", "minutes": "1", **results.as_text(row)}
+    rows = [{"name": "both", "command": "run", "seconds": "60", **results.as_text(row)}
             for row in rows]  # fmt: skip
     table = report.table(rows)
     assert table.startswith("|  | 5-way 1-shot, emoji (%) | 5-way 1-shot, omniglot (%) |")
