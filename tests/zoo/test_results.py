@@ -87,8 +87,8 @@ def test_a_network_of_two_sets_has_columns_and_a_protocol_for_each():
         ).row()
         for data, query in (("emoji", 4), ("omniglot", 15))
     ]  # fmt: skip
-    rows = [{"name": "both", "command": "run", "seconds": "60", **results.as_text(row)}
-            for row in rows]  # fmt: skip
+    known = {"name": "both", "command": "run", "seconds": "60"}
+    rows = [{**results.as_text(row), **known} for row in rows]
     table = report.table(rows)
     assert table.startswith("|  | 5-way 1-shot, emoji (%) | 5-way 1-shot, omniglot (%) |")
     assert "emoji, test classes, 600 episodes, 4 queries per class, batch norm" in table
