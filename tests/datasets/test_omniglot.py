@@ -120,6 +120,18 @@ def test_splits_are_disjoint_by_class(omniglot_data):
 
 
 @pytest.mark.real_data
+def test_what_the_split_of_characters_shares_of_alphabets(omniglot_data):
+    classes = {name: set(indices.tolist()) for name, indices in omniglot_data.splits.items()}
+    alphabets = {
+        name: {omniglot_data.class_names[k].split("/")[0] for k in indices}
+        for name, indices in classes.items()
+    }
+    assert len(classes["train"] & classes["evaluation"]) == 236
+    assert alphabets["trainval"] & alphabets["test"] == {"Gurmukhi"}
+    assert not alphabets["background"] & alphabets["evaluation"]
+
+
+@pytest.mark.real_data
 @pytest.mark.parametrize("split", ["train", "val", "test", "trainval"])
 def test_the_rule_gives_the_published_lists(omniglot_data, split):
     lists = [folder / f"omniglot/splits/vinyals/{split}.txt" for folder in home.search_folders()]
