@@ -147,6 +147,23 @@ def publish(run, name: str, anyway: bool = False):
     return publishing.publish(run, name, anyway)
 
 
+def reproduce(names=(), to="", share=1.0, hours=0.0, tell=print):
+    """Run recorded commands again and compare the figures: see ``zoo.reproducing.reproduce``.
+
+    Args:
+        names: of models or records; none for all.
+        to: folder of runs and report; below ``runs`` when empty.
+        share, hours, tell: see there.
+
+    Returns:
+        What became of each, a list of ``zoo.reproducing.Outcome``.
+    """
+    from zoo import reproducing
+
+    folder = reproducing.folder_of(to, share)
+    return reproducing.reproduce(list(names), folder, share, hours, tell)
+
+
 def calibrate(name: str) -> dict:
     """Fit a model's temperature again, and what tells strangers: see ``zoo.publishing``."""
     from zoo import publishing
@@ -168,4 +185,5 @@ __all__ = [
     "optimizer",
     "predict",
     "publish",
+    "reproduce",
 ]

@@ -276,8 +276,7 @@ def _reproduce(options) -> int:
     def tell(line):
         print(line, flush=True)
 
-    usual = reproducing.FOLDER / (f"{options.share:g}" if options.share < 1 else "whole")
-    folder = Path(options.to or usual)
+    folder = reproducing.folder_of(options.to, options.share)
     if options.list:
         print(reproducing.plan(options.names, folder, tell).text())
         return 0

@@ -40,4 +40,4 @@ def evaluate(model: str | Loaded, asked: dict, data: str = "") -> list[dict]:
 def protocol(card: dict) -> dict[str, int]:
     """How many tasks, and drawn with which seed, the figure that stands for a model is of."""
     row = cards.headline_row(card)
-    return {name: row[name] for name in ("episodes", "seed") if row[name] is not None}
+    return {name: row[name] for name in ("episodes", "seed") if row.get(name) is not None}

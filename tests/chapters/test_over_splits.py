@@ -67,7 +67,7 @@ def test_the_pooled_run_can_be_published(pooled, own_zoo):  # noqa: F811
     assert "2 splits of the classes" in card["protocol"]
     assert card["command"].startswith(f"python -m chapters.over_splits {SCRIPT} --preset quick")
     assert card["command"].endswith("--splits 2")
-    assert "Weights of the first of 2 networks." in cards.text(card)
+    assert "means over 2 trainings. The weights are of the first" in cards.text(card)
 
 
 def test_a_finished_split_is_not_trained_again(pooled, monkeypatch, capsys):

@@ -35,7 +35,7 @@ def test_evaluate_prints_mean_interval_and_protocol(capsys):
     assert code == 0
     assert protocol == (
         "Mean ± 95 % interval; sine curves (maml), test tasks, 20 episodes, 40 queries per task; "
-        "seed 3:"
+        "test seed 3:"
     )
     assert [line.split(":")[0].strip() for line in lines] == [
         "MSE after 0 steps", "MSE after 1 step", "MSE after 5 steps", "MSE after 10 steps",

@@ -17,6 +17,11 @@ FOLDER = Path("runs", "zoo.reproduce")
 REPORT = "report.html"
 
 
+def folder_of(to: str, share: float) -> Path:
+    """Where runs and report go: the folder that is given, or one for this share."""
+    return Path(to) if to else FOLDER / ("whole" if share == 1 else f"{share:g}")
+
+
 class Plan(NamedTuple):
     """Jobs, cheapest first, and the seconds that each will take here."""
 
