@@ -49,10 +49,10 @@ def test_files_hold_what_was_drawn(suffix, tmp_path):
 def test_a_line_has_means_over_folders(monkeypatch):
     class Choice:
         shots, best, baseline = [1, 5, 19], "model", "pixels"
-        tried = (choosing.Tried("pixels", {}, {k: np.array([0.0, 1.0]) for k in (1, 5, 19)}),)
+        tried = (choosing.Tried("pixels", {}, {k: np.array([0.0, 1.0]) for k in (1, 5, 8, 19)}),)
 
         def honest(self, shot):
-            return {"accuracy": {1: 0.5, 5: 0.7, 19: 0.9}[shot]}
+            return {"accuracy": {1: 0.5, 5: 0.7, 8: 0.8, 19: 0.9}[shot]}
 
     monkeypatch.setattr(expected_table, "_choices", lambda kind: [Choice(), Choice()])
     assert expected_table.measure("faces, in grey") == [
