@@ -16,6 +16,7 @@ import soundfile
 from PIL import Image
 
 import datasets
+from chapters.ch03_prototypical.spoken_tests import CHOSEN_ON
 from chapters.engine import script
 from chapters.engine.configuration import Parser, suggest
 from chapters.engine.results import interval95_of_runs
@@ -32,9 +33,8 @@ SHOTS = (1, 5, 20)
 PAGE = Path(__file__).with_name("YOUR_DATA.md")
 HEAD = ["things", *(f"{shot} each" for shot in SHOTS), "named by `choose`"]
 
-Files = dict[
-    str, list[np.ndarray]
-]  # class -> pictures [row, column] or [row, column, 3], or sounds
+# Class -> pictures [row, column] or [row, column, 3], or sounds [sample].
+Files = dict[str, list[np.ndarray]]
 
 
 class Kind(NamedTuple):
@@ -67,24 +67,23 @@ def faces(rng: np.random.Generator) -> Files:
 def words(rng: np.random.Generator) -> Files:
     """The ten digits, said by four people on whom nothing was chosen."""
     spoken = spoken_digits.load_spoken()
-    others = ~np.isin(spoken.speaker, ("george", "lucas"))
-    found = {}
-    for number, name in enumerate(spoken.data.class_names):
-        of_word = np.flatnonzero((spoken.data.item_class == number) & others)
-        found[name] = [spoken.sounds[k] for k in rng.permutation(of_word)[:FILES]]
-    return found
+    return _said(spoken, ~np.isin(spoken.speaker, CHOSEN_ON), rng)
 
 
 def words_of_one(rng: np.random.Generator) -> Files:
     """The ten digits, said by one of these people."""
     spoken = spoken_digits.load_spoken()
-    person = rng.choice(sorted(set(spoken.speaker.tolist()) - {"george", "lucas"}))
-    return {
-        name: [spoken.sounds[k] for k in np.flatnonzero(
-            (spoken.data.item_class == number) & (spoken.speaker == person)
-        )]
-        for number, name in enumerate(spoken.data.class_names)
-    }  # fmt: skip
+    person = rng.choice(sorted(set(spoken.speaker.tolist()) - set(CHOSEN_ON)))
+    return _said(spoken, spoken.speaker == person, rng)
+
+
+def _said(spoken: spoken_digits.Spoken, by: np.ndarray, rng: np.random.Generator) -> Files:
+    """Some of the recordings [item] that are marked in ``by``, digit by digit."""
+    found = {}
+    for number, name in enumerate(spoken.data.class_names):
+        of_word = np.flatnonzero((spoken.data.item_class == number) & by)
+        found[name] = [spoken.sounds[k] for k in rng.permutation(of_word)[:FILES]]
+    return found
 
 
 KINDS = {
@@ -105,7 +104,7 @@ def _pictures(items, data, classes) -> Files:
 
 def write(files: Files, folder: Path, suffix: str) -> None:
     """Class folders of files."""
-    for number, (_, things) in enumerate(files.items()):
+    for number, things in enumerate(files.values()):
         (folder / f"class {number}").mkdir(parents=True)
         for position, thing in enumerate(things):
             path = folder / f"class {number}" / f"{position}{suffix}"
@@ -124,10 +123,9 @@ def measure(name: str) -> list[str]:
             chosen.setdefault(shot, []).append(choice.honest(shot)["accuracy"])
             hits = next(one.hits for one in choice.tried if one.name == choice.baseline)
             unlearned.setdefault(shot, []).append(hits[shot].mean())
-    baseline = choice.baseline
     cells = [_cell(chosen, unlearned, shot) for shot in SHOTS]
     best = " ".join(f"`{model}`" for model in dict.fromkeys(named))
-    return [name, *cells, f"{best}; beside {baseline}"]
+    return [name, *cells, f"{best}; beside {choice.baseline}"]
 
 
 def _choices(kind: Kind) -> Iterator[choosing.Choice]:
