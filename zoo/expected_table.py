@@ -16,7 +16,6 @@ import soundfile
 from PIL import Image
 
 import datasets
-from chapters.ch03_prototypical.spoken_tests import CHOSEN_ON
 from chapters.engine import script
 from chapters.engine.configuration import Parser, suggest
 from chapters.engine.results import interval95_of_runs
@@ -67,13 +66,13 @@ def faces(rng: np.random.Generator) -> Files:
 def words(rng: np.random.Generator) -> Files:
     """The ten digits, said by four people on whom nothing was chosen."""
     spoken = spoken_digits.load_spoken()
-    return _said(spoken, ~np.isin(spoken.speaker, CHOSEN_ON), rng)
+    return _said(spoken, ~np.isin(spoken.speaker, spoken_digits.CHOSEN_ON), rng)
 
 
 def words_of_one(rng: np.random.Generator) -> Files:
     """The ten digits, said by one of these people."""
     spoken = spoken_digits.load_spoken()
-    person = rng.choice(sorted(set(spoken.speaker.tolist()) - set(CHOSEN_ON)))
+    person = rng.choice(sorted(set(spoken.speaker.tolist()) - set(spoken_digits.CHOSEN_ON)))
     return _said(spoken, spoken.speaker == person, rng)
 
 

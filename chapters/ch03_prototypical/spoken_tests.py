@@ -22,12 +22,11 @@ from datasets.errors import DataError
 from datasets.readers import logmel
 from datasets.readers.mfcc import mfcc
 from datasets.sets import spoken_digits
-from datasets.sets.spoken_digits import Spoken
+from datasets.sets.spoken_digits import CHOSEN_ON, Spoken
 from datasets.tasks.episodes import to_float
 
 QUERY = 5  # clips of a word that are asked for in a test
 FIVE = 5  # people who are recorded while another one asks
-CHOSEN_ON = ("george", "lucas")  # people on whom settings were chosen: they do not ask
 COEFFICIENTS = 20  # of MFCC
 MFCC, LOG_MEL, UNTRAINED = "MFCC, nearest mean", "log-mel, nearest mean", "untrained encoder"
 FLOOR = 1e-6  # of a deviation
