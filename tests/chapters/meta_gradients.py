@@ -113,3 +113,9 @@ def use(dtype):
     """Networks made from here on compute in ``dtype``."""
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
+
+
+def query_loss(learner, batch):
+    """Mean loss of the adapted learner on the queries of all tasks."""
+    inputs, query_y = batch
+    return tf.reduce_mean(learner.objective(query_y, learner(inputs, training=True)))

@@ -22,6 +22,7 @@ from tests.chapters.meta_gradients import (
     classification,
     differ,
     one_task,
+    query_loss,
     regression,
     step_gradient,
     tanh_network,
@@ -59,11 +60,6 @@ def learner_of(kind, rate=0.3, **options):
 
 def gradient(learner, batch, **options):
     return step_gradient(maml.train_step, learner, batch, **options)
-
-
-def query_loss(learner, batch):
-    inputs, query_y = batch
-    return tf.reduce_mean(learner.objective(query_y, learner(inputs, training=True)))
 
 
 # The meta-gradient.
