@@ -163,11 +163,21 @@ def misfit(found: dict, fields: dict) -> str:
         found: the object.
         fields: name -> type, or types; True is no number.
     """
-    for key, kind in fields.items():
-        value = found.get(key)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            return key
-    return ""
+    return next((key for key, kind in fields.items() if not _fits(found.get(key), kind)), "")
+
+
+def _fits(value, kind) -> bool:
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _wrong_in(row: dict) -> str:
+    """The first field of a row that does not belong there; empty when all do."""
+    there = {key: kind for key, kind in OPTIONAL.items() if row.get(key) is not None}
+    if key := misfit(row, {**FIELDS, **there}):
+        return key
+    # One figure for every training, or None where a training has none.
+    values = row.get("values") or []
+    return "" if all(value is None or _fits(value, NUMBER) for value in values) else "values"
 
 
 def check(path: Path, metrics) -> None:
@@ -182,8 +192,7 @@ def check(path: Path, metrics) -> None:
     for number, row in enumerate(rows):
         if isinstance(row.get("digits"), int) and not 0 <= row["digits"] <= 12:
             raise RunError(f"{path} has digits = {row['digits']:.4g}; 0 to 12 are written.")
-        there = {key: kind for key, kind in OPTIONAL.items() if row.get(key) is not None}
-        if key := misfit(row, {**FIELDS, **there}):
+        if key := _wrong_in(row):
             raise RunError(
                 f"{path} has {key} = {str(row.get(key))[:40]!r} in row {number} of its results, "
                 "which does not belong there; train again."

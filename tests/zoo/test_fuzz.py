@@ -60,6 +60,9 @@ OPTIONS = json.loads((store.FOLDER / "maml-sine-5shot" / store.CONFIG).read_text
 @example(path=("results", 0, "digits"), value=10**10)
 @example(path=("train_seconds",), value=10**400)
 @example(path=("results", 0, "batch_norm"), value=["support"])
+@example(path=("results", 0, "batch_norm"), value=...)
+@example(path=("results", 0, "values", 0), value=[])
+@example(path=("results", 0, "values", 0), value=True)
 def test_a_card_with_anything_in_any_place_is_read_or_refused(tmp_path, path, value):
     (tmp_path / store.CARD).write_text(json.dumps(changed(SHORT, path, value)), encoding="utf-8")
     try:

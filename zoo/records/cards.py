@@ -248,10 +248,11 @@ def _trainings(card: dict) -> list[str]:
     values = row.get("values") or []
     if len(values) < 2:
         return []
+    heading = wording.column(results.as_text(row))
     shown = [wording.cell(results.as_text({**row, "mean": x, "interval": None})) for x in values]
     return [
         f"Figures are means over {len(values)} trainings. The weights are of the first, whose "
-        f"{wording.column(row)} is {shown[0]}; the others have {', '.join(shown[1:])}."
+        f"{heading} is {shown[0]}; the others have {', '.join(shown[1:])}."
     ]
 
 
