@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from chapters.ch09_frontiers import autoencoder
+from chapters.ch09_frontiers.autoencoder import Autoencoder
 from chapters.ch09_frontiers.embeddings import Embedding
 from chapters.engine import files
 from chapters.engine.loop import Loop
@@ -41,6 +42,7 @@ class Clusters(NamedTuple):
     training: Partitioned
     validation: Partitioned  # of pictures of other classes, with fewer clusters
     centres: np.ndarray  # [cluster, dim], of the first partition of training
+    seconds: float  # that the embedding was trained
 
 
 class Pictures:
@@ -80,9 +82,10 @@ def find(data: Dataset, config, run) -> Clusters:
     positions = items_of_split(data, config.train_split)
     others = items_of_split(data, "val")
     enough(len(positions), config.clusters)
-    encoder = None
+    encoder, seconds = None, 0.0
     if config.embedding == "autoencoder":
-        encoder = train_autoencoder(data, positions, config, run.sub("autoencoder")).encoder
+        model, loop = train_autoencoder(data, positions, config, run.sub("autoencoder"))
+        encoder, seconds = model.encoder, loop.seconds
     embedding = Embedding(pictures_at(data, positions), encoder, config.dim)
     z, held_out = (embedding.of_all(pictures_at(data, where)) for where in (positions, others))
     # As many pictures to a cluster as in training.
@@ -92,7 +95,8 @@ def find(data: Dataset, config, run) -> Clusters:
     )
     few = partitions(held_out, fewer, VALIDATION_PARTITIONS, config.seed)
     centres = np.stack([z[found[0] == k].mean(axis=0) for k in range(config.clusters)])
-    return Clusters(embedding, Partitioned(positions, found), Partitioned(others, few), centres)
+    parts = Partitioned(positions, found), Partitioned(others, few)
+    return Clusters(embedding, *parts, centres, seconds)
 
 
 def usable(found: np.ndarray, items: int) -> int:
@@ -100,14 +104,14 @@ def usable(found: np.ndarray, items: int) -> int:
     return int((cluster_sizes(found) >= items).sum(axis=1).min())
 
 
-def train_autoencoder(data: Dataset, positions, config, run) -> autoencoder.Autoencoder:
-    """The autoencoder of the options, trained on these pictures."""
-    model = autoencoder.Autoencoder(images.item_shape(config), config.dim, strength=config.critic)
+def train_autoencoder(data: Dataset, positions, config, run) -> tuple[Autoencoder, Loop]:
+    """The autoencoder of the options, trained on these pictures, and its loop."""
+    model = Autoencoder(images.item_shape(config), config.dim, strength=config.critic)
     rate = keras.optimizers.schedules.CosineDecay(RATE, config.embedding_steps)
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(model.trainable_variables)
     print(f"Autoencoder: {config.embedding_steps} steps of {BATCH} pictures.")
-    Loop(
+    loop = Loop(
         autoencoder.train_step(model, optimizer),
         Pictures(data, positions, BATCH, config.seed),
         model=model,
@@ -116,8 +120,9 @@ def train_autoencoder(data: Dataset, positions, config, run) -> autoencoder.Auto
         steps=config.embedding_steps,
         steps_per_epoch=-(-config.embedding_steps // EPOCHS),
         steps_per_call=config.steps_per_call,
-    )()
-    return model
+    )
+    loop()
+    return model, loop
 
 
 def _partition(z, clusters: int, count: int, config) -> np.ndarray:

@@ -44,9 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     results = metric.test(name, learner, build_learner(config), tests, data, config, published)
     if tasks.clusters:
         results += baselines.test(tasks.clusters, tests, data, config)
-    run.metrics(
-        name, unlabelled.rows(results, config), learner, loop, **unlabelled.seen(data, config)
-    )
+    rows, seconds = unlabelled.rows(results, config), tasks.seconds + loop.seconds
+    run.metrics(name, rows, learner, loop, seconds, **unlabelled.seen(data, config))
 
     draw(run, loop.history, learner, tasks, data, config)
     print(f"Weights, metrics and pictures are in {run.path}.")

@@ -54,8 +54,9 @@ def main(argv: list[str] | None = None) -> None:
     if tasks.clusters:
         results += baselines.test(tasks.clusters, tests, data, config)
     curves = adaptation.accuracy_by_steps(learner, tests, config)
-    rows, more = unlabelled.rows(results, config), unlabelled.seen(data, config)
-    run.metrics(name, rows, learner, loop, accuracy_by_steps=curves, **more)
+    rows, seconds = unlabelled.rows(results, config), tasks.seconds + loop.seconds
+    more = {"accuracy_by_steps": curves, **unlabelled.seen(data, config)}
+    run.metrics(name, rows, learner, loop, seconds, **more)
 
     draw(run, history, learner, curves, tasks, data, config)
     print(f"Weights, metrics and pictures are in {run.path}.")

@@ -36,6 +36,11 @@ class Tasks(NamedTuple):
     tests: dict[Column, Copies | EpisodeSampler]
     clusters: Clusters | None  # where tasks are made of them
 
+    @property
+    def seconds(self) -> float:
+        """Of training before there were any tasks."""
+        return self.clusters.seconds if self.clusters else 0.0
+
 
 def load(config) -> tuple[Dataset, object]:
     """The data set, and options that fit it.

@@ -83,6 +83,11 @@ def read(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def seconds_of(folder):
+    """What a training took, by its log."""
+    return float((folder / "log.csv").read_text().splitlines()[-1].rsplit(",", 1)[1])
+
+
 def read_csv(path):
     """Rows of a log without the seconds they took."""
     return [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
@@ -104,6 +109,9 @@ def test_every_preset_of_unlabelled_pictures_runs(preset, tmp_path):
     assert methods[:3] == ["pixels, nearest neighbour", "untrained encoder", metrics["method"]]
     rivals = ["embedding, nearest neighbour", "embedding, linear", "cluster matching"]
     assert methods[3:] == (rivals if preset in ("book", "paper", "paper_pixels") else [])
+    trained = [path.parent for path in (tmp_path / "run").rglob("log.csv")]  # an autoencoder first
+    assert len(trained) == (2 if preset in ("book", "paper") else 1)
+    assert metrics["train_seconds"] == pytest.approx(sum(map(seconds_of, trained)), abs=0.2)
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert files >= FILES | {"task.png", "clusters.png", "learning_curve.png", "episode.png"}
 

@@ -1,6 +1,7 @@
 """Pictures without labels: what is read, and that no label is ever looked at."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_shuffled_labels_give_the_same_tasks_bit_for_bit(how, opened, monkeypatc
     label[own] = np.sort(rng.choice(data.classes("train"), len(own)))
     other = dataclasses.replace(data, item_class=label)
     untrained = autoencoder.Autoencoder((16, 16, 1), 4, channels=2)
-    monkeypatch.setattr(clustering, "train_autoencoder", lambda *arguments: untrained)
+    loop = types.SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(clustering, "train_autoencoder", lambda *arguments: (untrained, loop))
     found = []
     for one in (data, other):
         run = opened(dataclasses.replace(config, resume=bool(found)))
