@@ -2,7 +2,9 @@
 
 import os
 
-from chapters.engine import quiet
+from chapters.engine import quiet, surroundings
+
+surroundings.check()
 
 # Before TensorFlow is imported: Keras on TensorFlow, and as little start-up chatter of its runtime
 # as it allows (failures reach Python as exceptions all the same).
