@@ -20,6 +20,7 @@ PAGES = sorted(
     if not {"runs", ".venv", "venv", ".git"} & set(path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"\]\(([^)#\s]+)")
+ANCHOR = re.compile(r"\]\(([^):#\s]*)#([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 SOURCE_FILE = re.compile(r"[\w./-]+\.(py|md|toml)")
 TEST_NAME = re.compile(r"test_\w+")
@@ -47,6 +48,22 @@ def broken_links(page: Path, text: str) -> list[str]:
     """Targets of links to files that are not there."""
     targets = [target for target in LINK.findall(text) if "://" not in target]
     return [target for target in targets if not (page.parent / target).exists()]
+
+
+def anchors(text: str) -> set[str]:
+    """What can be pointed at within a page: its headings, as code hosts write them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_anchors(page: Path, text: str) -> list[str]:
+    """Links to headings that are not there."""
+    found = [(target or page.name, name) for target, name in ANCHOR.findall(text)]
+    return [
+        f"{target}#{name}"
+        for target, name in found
+        if name not in anchors((page.parent / target).read_text(encoding="utf-8"))
+    ]
 
 
 def absent_files(page: Path, text: str) -> list[str]:
@@ -97,7 +114,9 @@ def wrong_command(command: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_files(page):
-    assert not broken_links(page, page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    assert not broken_links(page, text)
+    assert not broken_anchors(page, text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -126,6 +145,8 @@ def test_commands_are_accepted(page):
     ("check", "text"),
     [
         (broken_links, "see [chapter 1](chapters/ch01_nothing/README.md)"),
+        (broken_anchors, "see [there](README.md#of-nothing)"),
+        (broken_anchors, "see [below](#of-nothing)"),
         (absent_files, "as `no_such_file.py` does"),
     ],
 )

@@ -19,11 +19,12 @@ MODELS = re.compile(r"(<!-- (models|pictures) -->\n).*?(<!-- end -->)", re.DOTAL
 
 
 def readmes() -> list[Path]:
-    """Every page of the project that holds a generated table."""
+    """Every page of the project that holds a generated table, or minutes that are."""
     found = [path for depth in ("", "*/", "*/*/") for path in sorted(ROOT.glob(f"{depth}*.md"))]
     return [
         path for path in found for text in [path.read_text(encoding="utf-8")]
-        if any(block.search(text) for block in (BLOCK, MODELS, comparison.BLOCK))
+        if times.HEADING in text
+        or any(block.search(text) for block in (BLOCK, MODELS, comparison.BLOCK))
     ]  # fmt: skip
 
 

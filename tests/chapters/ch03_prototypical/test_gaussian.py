@@ -389,7 +389,7 @@ def test_labels_that_leave_a_class_out_are_refused():
         GaussianPrototypicalNetwork(Identity())(wrong)
 
 
-# Errata of sections 3.4 and 3.5 (the numbers are those of the table in the chapter's README).
+# Errata of sections 3.4 and 3.5 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e3_15_precisions_of_a_class_add_up():

@@ -189,7 +189,7 @@ def test_pixel_baseline_equals_a_slow_nearest_neighbour():
         assert labels[int(np.argmax(cosines))] == found
 
 
-# Errata of chapter 3 (the numbers are those of the table in the chapter's README).
+# Errata of chapter 3 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e3_1_prototypes_are_of_one_class_each():

@@ -199,7 +199,7 @@ def test_another_seed_shuffles_otherwise_and_the_same_one_alike():
     assert not np.array_equal(first, other)
 
 
-# Errata of chapter 4, section 4.9 (the numbers are those of the table in the README).
+# Errata of chapter 4, section 4.9 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e4_11_attention_is_over_support_items():

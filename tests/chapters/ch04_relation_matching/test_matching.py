@@ -236,7 +236,7 @@ def test_a_graph_takes_any_number_of_items_and_classes(context):
         np.testing.assert_allclose(tf.reduce_sum(found, axis=-1), 1.0, rtol=1e-5)
 
 
-# Errata of chapter 4, sections 4.6 to 4.9 (the numbers are those of the table in the README).
+# Errata of chapter 4, sections 4.6 to 4.9 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e4_8_a_query_equal_to_a_support_item_gets_its_label():

@@ -364,7 +364,7 @@ def test_training_starts_at_once(objective):
     assert np.mean(found[-15:]) > 0.8  # one in three at first
 
 
-# Errata of chapter 4 (the numbers are those of the table in the chapter's README); the others are
+# Errata of chapter 4 (the numbers are those of the chapter's ERRATA.md); the others are
 # of the toy.
 
 

@@ -91,7 +91,7 @@ def test_equal_items_have_a_finite_gradient():
         assert np.isfinite(gradient).all()
 
 
-# Errata of chapter 4 (the numbers are those of the table in the chapter's README).
+# Errata of chapter 4 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e4_2_nobody_beats_a_quarter_on_what_is_printed_and_on_real_pairs_one_does():

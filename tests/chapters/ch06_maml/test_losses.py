@@ -52,7 +52,7 @@ def test_each_task_has_a_loss_of_its_own(name):
     assert difference[1] > 0.01 and difference[0] == difference[2] == 0
 
 
-# Errata of chapter 6 (the numbers are those of the table in the chapter's README).
+# Errata of chapter 6 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e6_2_the_loss_falls_as_the_prediction_comes_near_the_label():

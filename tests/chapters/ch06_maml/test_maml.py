@@ -324,7 +324,7 @@ def test_learner_works_with_compile_and_fit():
     assert history["accuracy"][-1] >= history["accuracy"][0]
 
 
-# Errata of chapter 6 (the numbers are those of the table in the chapter's README).
+# Errata of chapter 6 (the numbers are those of the chapter's ERRATA.md).
 
 
 def test_e6_1_judged_on_another_task_than_it_adapts_to_it_learns_not_to_adapt():
