@@ -267,7 +267,12 @@ def public_without_docstring(tree: ast.Module):
 KERAS_METHODS = ("get_config", "from_config", "build", "compute_output_shape")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+SPOKEN = [
+    path for path in SOURCES if path.name != "lesson.py"
+]  # whose cells speak between the code
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=module_of)
 def test_everything_public_has_a_docstring(path):
     missing = [
         name

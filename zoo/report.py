@@ -2,14 +2,15 @@
 
 A table stands between ``<!-- results NAME ... -->`` and ``<!-- end -->``; the names select rows.
 ``<!-- models -->`` and ``<!-- pictures -->`` show every model of the zoo,
-``<!-- comparison DATA -->`` metric learners beside each other. Minutes in tables of presets are
-those of the recorded runs. A test fails when a page differs from what this module writes.
+``<!-- comparison DATA -->`` metric learners beside each other, ``<!-- systems -->`` and others the
+chapters (``zoo.overview``). Minutes in tables of presets are those of the recorded runs. A test
+fails when a page differs from what this module writes.
 """
 
 import re
 from pathlib import Path
 
-from zoo import catalogue, comparison, times
+from zoo import catalogue, comparison, overview, times
 from zoo.records import cards, results, store
 from zoo.records.wording import cell, column, duration, protocol, published
 
@@ -24,7 +25,7 @@ def readmes() -> list[Path]:
     return [
         path for path in found for text in [path.read_text(encoding="utf-8")]
         if times.HEADING in text
-        or any(block.search(text) for block in (BLOCK, MODELS, comparison.BLOCK))
+        or any(block.search(text) for block in (BLOCK, MODELS, comparison.BLOCK, overview.BLOCK))
     ]  # fmt: skip
 
 
@@ -52,10 +53,11 @@ def generate(text: str, rows: list[dict[str, str]]) -> str:
         chosen = [row for name in names for row in rows if row["name"] == name]
         return f"{match[1]}{table(chosen)}\n{match[3]}"
 
-    def overview(match: re.Match) -> str:
+    def of_models(match: re.Match) -> str:
         return f"{match[1]}{ {'models': models, 'pictures': pictures}[match[2]]() }\n{match[3]}"
 
-    return comparison.generate(MODELS.sub(overview, BLOCK.sub(block, text)), rows)
+    text = MODELS.sub(of_models, BLOCK.sub(block, text))
+    return overview.generate(comparison.generate(text, rows))
 
 
 def models() -> str:

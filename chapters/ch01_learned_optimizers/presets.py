@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, System, changed, option
 from chapters.experiments.options import (
     EPISODES,
     ITEMS,
@@ -244,6 +244,15 @@ CHARACTERS = Model(
     read="chapters.experiments.images:read",
 )
 
+SYSTEMS = (
+    System("learned optimizer", "an LSTM that turns gradients into steps", "l2l-quadratics"),
+    System("RNNprop", "the same, given what Adam knows", "rnnprop-digits"),
+    System(
+        "meta-LSTM",
+        "an LSTM whose state is a network that learns a task",
+        "meta-lstm-omniglot-5way",
+    ),
+)
 MODELS = {
     "l2l-quadratics": RULE,
     "rnnprop-digits": RULE,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, System, changed, option
 from chapters.experiments.options import MetricOptions
 
 FACE_SETS = ("orl_faces", "sketch_faces")
@@ -202,6 +202,14 @@ CHARACTER = Model(
     read="chapters.experiments.images:read",
 )
 
+SYSTEMS = (
+    System(
+        "siamese network, faces", "says whether two pictures show one person", "siamese-orl-faces"
+    ),
+    System(
+        "siamese network, sounds", "says whether two clips are of one animal", "siamese-cats-dogs"
+    ),
+)
 MODELS = {
     "siamese-orl-faces": FACE,
     "siamese-cats-dogs": SOUND,

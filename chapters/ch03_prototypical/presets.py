@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, System, changed, option
 from chapters.experiments.options import (
     CLASSES,
     ITEMS,
@@ -480,6 +480,31 @@ SPOKEN_WORDS = Model(
     read="chapters.ch03_prototypical.spoken:read",
 )
 
+SYSTEMS = (
+    System(
+        "prototypical network",
+        "compares with the mean of a class's examples",
+        "prototypical-omniglot-1shot",
+    ),
+    System(
+        "Gaussian prototypical network",
+        "trusts some examples more than others",
+        "gaussian-omniglot-damaged",
+    ),
+    System(
+        "semi-prototypical network",
+        "lets unlabelled pictures refine the means",
+        "semi-prototypical-omniglot-masked",
+    ),
+    System(
+        "zero-shot prototypical network", "knows classes by words", "zero-shot-prototypical-emoji"
+    ),
+    System(
+        "prototypical network, spoken words",
+        "learned from a speaking program, tested on people",
+        "prototypical-words",
+    ),
+)
 MODELS = {
     "prototypical-omniglot-1shot": CHARACTERS,
     "prototypical-omniglot-5shot": CHARACTERS,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, System, changed, option
 from chapters.experiments.options import (
     EPISODES,
     ITEMS,
@@ -301,6 +301,15 @@ DESCRIBED = Model(
     describe="chapters.experiments.zero_shot:embed_words",
 )
 
+SYSTEMS = (
+    System("relation network", "learns how to compare", "relation-omniglot-20way-1shot"),
+    System("matching network", "lets a query look at every example", "matching-omniglot"),
+    System(
+        "relation network, zero-shot",
+        "compares pictures with descriptions",
+        "zero-shot-relation-emoji",
+    ),
+)
 MODELS = {
     "relation-omniglot-20way-1shot": RELATION_NETWORK,
     "relation-emoji": RELATION_NETWORK,

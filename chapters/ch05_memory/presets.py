@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, option
+from chapters.engine.configuration import Model, RunConfig, Script, System, changed, option
 from chapters.experiments.options import NO_DATA, ONE_DEVICE, counts
 
 # Santoro et al. (2016), table 1 (one-hot labels) and 2 (strings): % right at a presentation.
@@ -266,6 +266,10 @@ CHARACTERS = Model(
     read="chapters.ch05_memory.train_mann:read",
 )
 
+SYSTEMS = (
+    System("neural Turing machine", "learns to copy with a memory", "ntm-copy"),
+    System("memory-augmented network", "learns classes while they are shown", "mann-omniglot"),
+)
 MODELS = {
     "ntm-copy": BITS,
     "ntm-copy-feed-forward": BITS,

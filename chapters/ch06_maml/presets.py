@@ -3,7 +3,16 @@
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, RunConfig, Script, changed, number, option, shorten
+from chapters.engine.configuration import (
+    Model,
+    RunConfig,
+    Script,
+    System,
+    changed,
+    number,
+    option,
+    shorten,
+)
 from chapters.engine.errors import ConfigError
 from chapters.experiments.options import (
     EPISODES,
@@ -315,6 +324,16 @@ POLICY = Model(
     picture="chapters.experiments.acting.pictures:picture",
 )
 
+SYSTEMS = (
+    System("MAML", "learns first weights that a few gradient steps adapt", "maml-omniglot-5way"),
+    System(
+        "first-order MAML", "the same without the gradient of a gradient", "fomaml-omniglot-5way"
+    ),
+    System("ANIL", "adapts the last layer alone", "anil-omniglot-20way"),
+    System("ADML", "adapts on attacked pictures", "adml-omniglot-5way"),
+    System("CAML", "adapts a handful of numbers", "caml-sine"),
+    System("MAML, acting", "adapts a policy to a new goal", "maml-navigation"),
+)
 MODELS = {
     "maml-omniglot-5way": CHARACTERS,
     "maml-omniglot-20way": CHARACTERS,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, changed, option
+from chapters.engine.configuration import Model, Script, System, changed, option
 from chapters.experiments.options import (
     ITEMS,
     NO_DATA,
@@ -314,6 +314,11 @@ POLICY = Model(
     picture="chapters.experiments.acting.pictures:picture",
 )
 
+SYSTEMS = (
+    System("Meta-SGD", "learns a rate for every weight too", "meta-sgd-omniglot-5way"),
+    System("Reptile", "moves towards weights that were trained", "reptile-omniglot-5way"),
+    System("Meta-SGD, acting", "adapts a policy by learned rates", "meta-sgd-bandits"),
+)
 MODELS = {
     "meta-sgd-omniglot-5way": CHARACTERS,
     "reptile-omniglot-5way": CHARACTERS,

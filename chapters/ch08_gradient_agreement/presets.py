@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chapters.engine.configuration import Model, Script, option
+from chapters.engine.configuration import Model, Script, System, option
 from chapters.experiments.options import (
     NO_DATA,
     ONE_DEVICE,
@@ -139,6 +139,9 @@ CURVES = Model(
     evaluate="chapters.experiments.sine:evaluate",
 )
 
+SYSTEMS = (
+    System("gradient agreement", "weights tasks by how much they agree", "ga-maml-omniglot-5way"),
+)
 MODELS = {
     "ga-maml-omniglot-5way": CHARACTERS,
     "ga-maml-sine": CURVES,

@@ -6,6 +6,7 @@ from chapters.engine.configuration import (
     Model,
     RunConfig,
     Script,
+    System,
     changed,
     option,
     shorten,
@@ -585,6 +586,17 @@ IMITATED = Model(
     evaluate="chapters.experiments.imitation:evaluate",
 )
 
+SYSTEMS = (
+    System(
+        "learning without labels",
+        "altered copies of pictures stand for classes",
+        "unlabelled-omniglot",
+    ),
+    System("CACTUs", "clusters stand for classes", "cactus-maml-omniglot-5way"),
+    System("TAML", "favours no task from the start", "taml-sine"),
+    System("meta-imitation", "does what it was shown once", "imitation-reacher"),
+    System("DEML", "learns in a space of concepts", "concepts-omniglot"),
+)
 MODELS = {
     "taml-omniglot-5way": TAML_PICTURES,
     "taml-sine": TAML_CURVES,

@@ -28,6 +28,14 @@ class Script(NamedTuple):
     without: dict[str, str] = {}  # options of every script that do not apply to this one: why
 
 
+class System(NamedTuple):
+    """What a chapter's ``presets.py`` declares about one system of the book, for the first page."""
+
+    name: str
+    what: str  # it does, in a line
+    model: str  # of the zoo, whose figure stands for it
+
+
 class Model(NamedTuple):
     """What a chapter's ``presets.py`` declares about one model of the zoo, as text: no imports."""
 
