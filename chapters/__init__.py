@@ -4,6 +4,8 @@ import os
 
 from chapters.engine import quiet, surroundings
 
+__version__ = "0.1.0"
+
 surroundings.check()
 
 # Before TensorFlow is imported: Keras on TensorFlow, and as little start-up chatter of its runtime

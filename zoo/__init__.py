@@ -5,6 +5,7 @@ elsewhere.
 functions that need it import it when they are called.
 """
 
+from chapters import __version__
 from chapters.engine.processor import prefer_onednn
 from zoo.catalogue import list_models, published
 
@@ -172,6 +173,7 @@ def calibrate(name: str) -> dict:
 
 
 __all__ = [
+    "__version__",
     "calibrate",
     "choose",
     "evaluate",

@@ -56,6 +56,8 @@ def _parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    version = f"metazoo {zoo.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print it and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(run, text: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:

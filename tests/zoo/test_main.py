@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+import zoo
 from chapters.engine import files
 from zoo import __main__, report
 from zoo.__main__ import main
@@ -130,3 +131,9 @@ def test_every_command_is_a_function_too():
     functions = {name.removesuffix("_models") for name in zoo.__all__}
     assert commands - functions == {"record", "report"}
     assert functions - commands == {"load", "optimizer"}
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0 and capsys.readouterr().out == f"metazoo {zoo.__version__}\n"
