@@ -20,7 +20,7 @@ from datasets import console
 from datasets.errors import DataError
 from zoo import report
 from zoo.errors import ZooError
-from zoo.records import cards, results, store, wording
+from zoo.records import cards, hub, results, store, wording
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,6 +75,8 @@ def _parser() -> Parser:
 
     shown = command(_info, "the card of a model: task, data, figures, recipe, licence", model)
     shown.add_argument("--json", action="store_true", help="print JSON")
+    words = "print the page that model hubs read, with front matter"
+    shown.add_argument("--markdown", action="store_true", help=words)
 
     measured = command(_evaluate, "measure a model again on its test data", model)
     measured.add_argument("--way", type=whole, help="classes of an episode")
@@ -175,7 +177,7 @@ def _info(options) -> None:
     if options.json:
         _print(card)
         return
-    print(cards.text(card))
+    print(hub.page(card) if options.markdown else cards.text(card))
 
 
 def _evaluate(options) -> None:

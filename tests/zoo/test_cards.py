@@ -80,6 +80,7 @@ def test_figures_and_command_are_those_of_the_results(name):
         columns = [column for column, value in text.items() if value]
         assert {column: row[column] for column in columns} == {c: text[c] for c in columns}
         assert row["command"] == card["command"]
+    assert card["protocol"] == wording.protocol(rows)
     config = json.loads((store.FOLDER / name / store.CONFIG).read_text())
     assert results.command(config) == card["command"]
 
