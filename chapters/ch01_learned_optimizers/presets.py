@@ -207,7 +207,11 @@ SCRIPTS = {
         "One episode, its shapes and its words, and the three families of meta-learning.",
         TourConfig,
         {"quick": {}},
-        ONE_DEVICE | {"export": "which trains nothing", "resume": "which ends at once"},
+        {
+            **ONE_DEVICE,
+            **dict.fromkeys(("export", "tensorboard"), "which trains nothing"),
+            "resume": "which ends at once",
+        },
     ),
     "train": Script(
         "Learned optimizers, trained by gradient descent, against tuned hand-made ones.",

@@ -273,7 +273,9 @@ SCRIPTS = {
         AttackConfig,
         ATTACK,
         without={
-            **dict.fromkeys(("strategy", "export", "resume"), "which trains nothing"),
+            **dict.fromkeys(
+                ("strategy", "export", "resume", "tensorboard"), "which trains nothing"
+            ),
             "seed": "whose tasks are those of the runs",
         },
     ),

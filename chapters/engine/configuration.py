@@ -119,10 +119,11 @@ class RunConfig:
         "distribution over devices; multiworker reads TF_CONFIG",
         choices=("none", "mirrored", "multiworker"),
     )
+    tensorboard: bool = option(False, "keep the log as TensorBoard reads it too")
 
 
 # Options that may change between a run and its continuation.
-FREE_ON_RESUME = ("run", "resume", "data_root", "offline", "export")
+FREE_ON_RESUME = ("run", "resume", "data_root", "offline", "export", "tensorboard")
 
 
 def parse(script: Script, argv: list[str] | None = None):

@@ -241,6 +241,7 @@ class Loop:
         self.history.append({"step": self.step, **logs, "seconds": round(self.seconds, 1)})
         self._keep_best()
         self._write_log()
+        self.run.scalars(self.history[-1])
         progress.on_epoch_end(epoch, dict(self.history[-1]))
         self._save()
 

@@ -7,6 +7,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import importlib.util
 import json
 import platform
 import sys
@@ -33,6 +34,7 @@ class RunFolder:
 
     def __init__(self, path: Path, config: RunConfig, script: str, chief: bool = True):
         self.path, self.config, self.script, self.chief = path, config, script, chief
+        self._events = None  # TensorBoard's writer, once there is something to write
 
     @classmethod
     def open(cls, config: RunConfig, script: str, device: str = "", chief: bool = True):
@@ -42,6 +44,8 @@ class RunFolder:
             RunError: the folder holds another run, or options differ from those of the run.
         """
         path = _choose(config, script)
+        if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise RunError("--tensorboard needs TensorBoard: pip install tensorboard.")
         if config.strategy == "multiworker" and not config.run:
             raise RunError("--strategy multiworker needs --run DIR, a folder all workers can read.")
         folder = cls(path, config, script, chief)
@@ -143,6 +147,19 @@ class RunFolder:
                 **more,
             },
         )
+
+    def scalars(self, row: dict[str, float]) -> None:
+        """Write a row of the log for TensorBoard, where that was asked for (``--tensorboard``)."""
+        if not (self.chief and self.config.tensorboard):
+            return
+        import tensorflow as tf
+
+        self._events = self._events or tf.summary.create_file_writer(str(self.path / "tensorboard"))
+        with self._events.as_default(step=row["step"]):
+            for name, value in row.items():
+                if name != "step":
+                    tf.summary.scalar(name, value)
+        self._events.flush()
 
     def weights(self, model) -> None:
         """Write ``model.weights.h5``; a temporary name first, so that it is whole or absent."""

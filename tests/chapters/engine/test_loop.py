@@ -101,6 +101,33 @@ def test_history_and_log_have_one_row_per_epoch(loop_of, steps, ends):
     assert [{k: float(v) for k, v in row.items()} for row in rows] == history
 
 
+def events(folder):
+    """Name -> (step, value) of every point that TensorBoard would show."""
+    points = {}
+    for file in sorted(folder.iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                number = float(tf.make_ndarray(value.tensor))
+                points.setdefault(value.tag, []).append((event.step, number))
+    return points
+
+
+def test_tensorboard_gets_what_the_log_has(loop_of):
+    loop = loop_of(config={"steps": 10, "tensorboard": True})
+    history = loop()
+    found = events(loop.run.path / "tensorboard")
+    assert set(found) == set(history[0]) - {"step"}
+    for name, points in found.items():
+        assert points == [(row["step"], pytest.approx(row[name])) for row in history]
+
+
+def test_without_the_option_there_is_nothing_for_tensorboard(loop_of):
+    loop = loop_of()
+    loop()
+    assert not (loop.run.path / "tensorboard").exists()
+
+
 def test_without_validation_the_log_has_no_empty_columns(loop_of):
     loop = loop_of(validate=False)
     loop()

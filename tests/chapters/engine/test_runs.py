@@ -86,7 +86,10 @@ def test_other_options_on_resume_are_named_and_nothing_is_written(tmp_path):
 
 def test_options_that_change_no_number_may_change_on_resume(tmp_path):
     RunFolder.open(config(tmp_path / "r"), SCRIPT)
-    free = {"data_root": "elsewhere", "offline": True, "export": "model", "resume": True}
+    free = {
+        "data_root": "elsewhere", "offline": True, "export": "model", "resume": True,
+        "tensorboard": True,
+    }  # fmt: skip
     assert set(free) | {"run"} == set(FREE_ON_RESUME)
     RunFolder.open(config(tmp_path / "r", **free), SCRIPT)
 
@@ -200,3 +203,10 @@ def test_a_continuation_with_other_threads_or_onednn_says_so(tmp_path, monkeypat
     RunFolder.open(config(tmp_path / "r", resume=True), SCRIPT)
     said = capsys.readouterr().out
     assert "began with 2 threads, oneDNN on; this continuation has 1 thread, oneDNN off" in said
+
+
+def test_without_tensorboard_a_sentence_comes_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(RunError, match="--tensorboard needs TensorBoard: pip install tensorboard"):
+        RunFolder.open(config(tmp_path / "r", tensorboard=True), SCRIPT)
+    assert not (tmp_path / "r").exists()
