@@ -130,6 +130,15 @@ def export(model, format: str, folder, data: str = "") -> str:
     return exporting.export(loaded.on(data) if data else loaded, format, folder)
 
 
+def demo(names=(), to="demo", runtime="", tell=print):
+    """Write a web page that classifies in the browser: see ``zoo.browser.write``."""
+    from zoo import browser
+    from zoo.exports import formats
+
+    formats.find("onnx")  # before anything is loaded
+    return browser.write(list(names), to, runtime, tell)
+
+
 def optimizer(model):
     """A published update rule as a Keras optimizer, for ``model.compile``: see ``zoo.optimizing``.
 
@@ -176,6 +185,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "choose",
+    "demo",
     "evaluate",
     "export",
     "forget",

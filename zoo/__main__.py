@@ -139,6 +139,12 @@ def _parser() -> Parser:
     own = "folder that a model of yours was trained on: the file is tried on its pictures too"
     exported.add_argument("--data", default="", help=own)
 
+    shown = command(_demo, "write a web page that classifies in the browser")
+    shown.add_argument("names", nargs="*", metavar="NAME", help="models (default: two)")
+    shown.add_argument("--to", required=True, metavar="DIR", help="new or empty folder")
+    words = "npm package onnxruntime-web, as a file (default: downloaded and kept)"
+    shown.add_argument("--runtime", default="", metavar="FILE", help=words)
+
     run = ("folder", "folder of a finished run")
     kept = command(_publish, "keep the weights of a run in zoo/weights, with a card", run, model)
     kept.add_argument("--anyway", action="store_true", help="also when its figures are doubtful")
@@ -254,6 +260,11 @@ def _print_answers(options, answers: list[dict]) -> None:
 
 def _export(options) -> None:
     print(zoo.export(options.name, options.format, options.to, options.data))
+
+
+def _demo(options) -> None:
+    folder = zoo.demo(options.names, options.to, options.runtime)
+    print(f"The page is in {folder}. To see it: python -m http.server --directory {folder}")
 
 
 def _publish(options) -> None:
