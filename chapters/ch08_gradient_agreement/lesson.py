@@ -141,7 +141,7 @@ def outer_step(learner, tasks, optimizer, weigh):
 def moved(theta, adapted):
     """g_i of all weights in one row: [task, parameter]."""
     pairs = zip(theta, adapted, strict=True)
-    return tf.concat([tf.reshape(a - b, [len(a), -1]) for a, b in pairs], axis=1)
+    return tf.concat([tf.reshape(a - b, [a.shape[0], -1]) for a, b in pairs], axis=1)
 
 
 # %% [markdown]
