@@ -132,7 +132,7 @@ def parse(script: Script, argv: list[str] | None = None):
     Raises:
         ConfigError: unknown option or preset, value of the wrong type or out of range.
     """
-    parser = _parser(script)
+    parser = _parser(script, _preset_of(script, argv))
     given = vars(parser.parse_args(argv))
     _check_applies(script, given)
     preset = given.get("preset", next(iter(script.presets)))
@@ -285,30 +285,43 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(message.rstrip(".") + ".")
 
 
-def _parser(script: Script) -> Parser:
+ON = {True: "on", False: "off"}
+
+
+def _preset_of(script: Script, argv: list[str] | None) -> str:
+    """The preset whose values help shows: the one that is named, or the first."""
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--preset", nargs="?")
+    named = first.parse_known_args(argv)[0].preset
+    return named if named in script.presets else next(iter(script.presets))
+
+
+def _parser(script: Script, preset: str) -> Parser:
     lines = [f"  {name}: {_shown(values)}" for name, values in script.presets.items()]
     parser = Parser(
-        description=script.summary,
-        epilog="presets, whose values replace the defaults above (the first is used when none is "
-        "named):\n" + "\n".join(lines),
+        description=f"{script.summary}\n\nIn brackets: the values of preset {preset}; "
+        "--preset NAME --help shows another's.",
+        epilog="presets, and where they differ from the options' defaults (the first is used when "
+        "none is named):\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,  # only what was typed, so that presets can show
     )
     for field in dataclasses.fields(script.config):
         flag, text = flag_of(field.name), field.metadata["help"]
+        value = script.presets[preset].get(field.name, field.default)
         if field.name in script.without:
             parser.add_argument(flag, nargs="?", help=argparse.SUPPRESS)  # refused with a reason
         elif field.name == "preset":
             parser.add_argument(flag, help=f"{text}: {', '.join(script.presets)}")
         elif isinstance(field.default, bool):
             action = argparse.BooleanOptionalAction
-            parser.add_argument(flag, action=action, help=f"{text} (default: {field.default})")
+            parser.add_argument(flag, action=action, help=f"{text} ({ON[value]})")
         else:
             kind = type(field.default)
             choices = field.metadata["choices"]
             shown = "|".join(map(str, choices)) if choices else kind.__name__.upper()
-            default = f" (default: {field.default})" if field.default != "" else ""
+            default = f" ({value})" if value != "" else ""
             parser.add_argument(flag, type=KINDS[kind], metavar=shown, help=f"{text}{default}")
     return parser
 

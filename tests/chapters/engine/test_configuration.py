@@ -1,6 +1,7 @@
 """Command line, presets and defaults: precedence, refusals in one sentence, help for everything."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def test_every_option_of_every_script_has_help_that_prints(script):
     for field in dataclasses.fields(script.config):
         assert field.metadata["help"].strip(), field.name
         assert "\n" not in field.metadata["help"], field.name
-    text = configuration._parser(script).format_help()  # fails on a stray % in any of it
+    first = next(iter(script.presets))
+    text = configuration._parser(script, first).format_help()  # fails on a stray % in any of it
     for field in dataclasses.fields(script.config):
         assert (f"--{field.name.replace('_', '-')}" in text) == (field.name not in script.without)
     for name in script.presets:
@@ -104,6 +106,18 @@ def test_help_ends_well_and_names_the_presets(capsys):
         parse(EXAMPLE, ["--help"])
     assert left.value.code == 0
     assert "  quick: steps=20\n  long: steps=30, rate=0.1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps", "rate"), [([], 20, 0.5), (["--preset", "long"], 30, 0.1)]
+)
+def test_help_shows_the_values_that_will_run(asked, steps, rate, capsys):
+    with pytest.raises(SystemExit):
+        parse(EXAMPLE, [*asked, "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"of preset {asked[-1] if asked else 'quick'};" in out
+    assert re.search(rf"--steps INT [^-]*\({steps}\)", out)
+    assert re.search(rf"--rate FLOAT [^-]*\({rate}\)", out)
 
 
 def test_listing_all_scripts_and_presets_imports_no_tensorflow():
