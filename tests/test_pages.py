@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def absent_tests(text: str, known: set[str]) -> list[str]:
 def wrong_command(command: str) -> str:
     """Why ``python -m <command>`` of a page would not be accepted; empty when it would."""
     module, *words = shlex.split(re.sub(r"\[[^]]*\]", "", command))
-    if module in MADE_UP or module == "pytest":
+    if module in (*MADE_UP, "pytest") or module.split(".")[0] in sys.stdlib_module_names:
         return ""
     path = ROOT / module.replace(".", "/")
     if not (path.with_suffix(".py").exists() or (path / "__main__.py").exists()):
@@ -107,8 +108,8 @@ def wrong_command(command: str) -> str:
                 configuration.parse(scripts[script], words)
     except Exception as error:
         return str(error)
-    except SystemExit:
-        return "its options are not accepted"
+    except SystemExit as end:
+        return "its options are not accepted" if end.code else ""
     return ""
 
 

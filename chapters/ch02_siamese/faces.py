@@ -305,6 +305,12 @@ def build_learner(config: FacesConfig) -> NearestNeighbour:
     return NearestNeighbour(siamese)
 
 
+def features(encoder: keras.Sequential, x) -> np.ndarray:
+    """What our encoder computes before the whitening, of length one: [picture, dim]."""
+    z = keras.Model(encoder.inputs, encoder.get_layer("whitening").input)(x)
+    return tf.math.l2_normalize(z, axis=-1).numpy()
+
+
 def fit_whitening(encoder: keras.Sequential, people: Dataset, seed: int) -> None:
     """Fit the whitening of our encoder on the training people and altered copies of them."""
     positions = items_of_split(people, "train")

@@ -92,14 +92,18 @@ def face_values(results: list[dict]) -> dict[str, dict[str, list[float]]]:
 def face_table(results: list[dict], everybody: Dataset, config: FacesConfig) -> str:
     """The results as text."""
     test = results[0]["people"].classes("test")
-    threshold = f"{config.threshold:g}" if config.threshold else "the validation people's choice"
+    threshold = f"{config.threshold:g}" if config.threshold else "the best of validation people"
     head = (
         f"\nPairs of {len(test)} people never seen ({_name(everybody.name, everybody.generated)}), "
         f"{len(results)} split(s), mean and 95 % interval over splits (Student's t).\n"
-        f"Accuracy, and precision (the book's measure), at a threshold of {threshold}, genuine and "
-        f"imposite pairs\ncounting the same; one-shot: {len(test)}-way 1-shot accuracy.\n"
+        "AUC: how often a genuine pair is closer than an imposite one; EER: the error where as "
+        "many of both are judged wrongly.\n"
+        f"Accuracy, and precision (the book's measure), at a threshold: {threshold}. Genuine and "
+        f"imposite pairs\ncount the same; one-shot: {len(test)}-way 1-shot accuracy.\n"
     )
-    return head + table(summaries(face_values(results)))
+    whitened = "The whitening is fitted to the training people before the first step.\n"
+    tail = whitened if config.encoder == "ours" else ""
+    return head + table(summaries(face_values(results))) + tail
 
 
 def table(rows: dict[str, dict[str, Summary]]) -> str:

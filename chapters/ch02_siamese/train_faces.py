@@ -21,7 +21,8 @@ from datasets.dataset import Dataset
 from datasets.tasks.episodes import EpisodeSampler
 from datasets.tasks.pairs import ListedPairs, Pairs, PairSampler, all_pairs, items_of_split
 
-NETWORK, START, PIXELS = "siamese network", "before training", "raw pixels"
+NETWORK, START = "siamese network", "before training"
+FEATURES, PIXELS = "features, not whitened", "raw pixels"  # what has learned nothing
 PARTS = {"train": 9 / 16, "val": 3 / 16, "test": 4 / 16}  # of the book's fixed pairs
 
 
@@ -63,9 +64,11 @@ def train_split(people: Dataset, number: int, config: FacesConfig, run: RunFolde
     # Data: people were split first, pairs are drawn within a split.
     batches, pairs = make_pairs(people, config)
     images = faces.pictures(people)  # [picture, height, width, 1]
+    nothing_learned = {PIXELS: baselines.pixels(images)}
     if config.encoder == "ours":
+        nothing_learned = {FEATURES: faces.features(encoder, images), **nothing_learned}
         faces.fit_whitening(encoder, people, config.seed)
-    embeddings = {START: siamese.embed(images).numpy(), PIXELS: baselines.pixels(images)}
+    start = siamese.embed(images).numpy()
 
     def validate():
         label = pairs["val"].genuine.astype(np.float32)[:, None]
@@ -78,14 +81,15 @@ def train_split(people: Dataset, number: int, config: FacesConfig, run: RunFolde
         return {"loss": float(np.mean(halves)), "auc": measures.auc(label, distance)}
 
     loop = train(siamese, batches, validate, config, run, strategy)
-    embeddings[NETWORK] = siamese.embed(images).numpy()
+    embeddings = {NETWORK: siamese.embed(images).numpy(), START: start, **nothing_learned}
 
     result = {"siamese": siamese, "loop": loop, "people": people, "pairs": pairs["test"]}
     result["scores"], result["distances"], result["one_shot"] = {}, {}, {}
-    for name in (NETWORK, START, PIXELS):
-        z, energy = embeddings[name], "euclidean" if name == PIXELS else config.energy
+    for name, z in embeddings.items():
+        learned = name not in nothing_learned
+        energy = config.energy if learned else "euclidean"
         val, test = distances(z, energy, pairs["val"]), distances(z, energy, pairs["test"])
-        threshold = config.threshold if name != PIXELS else 0
+        threshold = config.threshold if learned else 0
         threshold = threshold or measures.best_threshold(pairs["val"].genuine, val)
         result["scores"][name] = measures.verification(pairs["test"].genuine, test, threshold)
         result["distances"][name] = test
@@ -180,7 +184,7 @@ def draw(results: list[dict], config: FacesConfig, run: RunFolder) -> None:
     run.figure("distances", plots.histogram(judged, where))
     curves = {
         name: [(result["pairs"].genuine, result["distances"][name]) for result in results]
-        for name in (NETWORK, START, PIXELS)
+        for name in first["distances"]
     }
     run.figure("roc", plots.roc(curves, where))
     people, threshold = first["people"], first["decision"]["threshold"]

@@ -78,7 +78,12 @@ def test_runs_leave_everything_in_their_folders(faces_run, audio_run):
 
 def test_metrics_say_what_was_measured_and_that_the_data_are_generated(faces_run, audio_run):
     expected = {
-        faces_run[0]: {"siamese network", "before training", "raw pixels"},
+        faces_run[0]: {
+            "siamese network",
+            "before training",
+            "features, not whitened",
+            "raw pixels",
+        },
         audio_run[0]: {"siamese network", "logistic regression, MFCC", "length of the clip"},
     }
     for run, methods in expected.items():
