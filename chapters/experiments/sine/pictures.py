@@ -88,11 +88,11 @@ def error_by_steps(scores: dict):
     return figure
 
 
-def learning_curve(history):
-    """Training loss and error on validation curves against outer steps."""
+def learning_curve(history, inner_steps: int, test_steps: int):
+    """Training loss and error on validation curves, after so many inner steps, over outer steps."""
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    course(axis, history, "loss", "training, inner steps of training", **TRAINING)
-    name = "validation, inner steps of the test"
+    course(axis, history, "loss", f"training, inner steps: {inner_steps}", **TRAINING)
+    name = f"validation, inner steps: {test_steps}"
     course(axis, history, "val_error", name, above=False, **HELD_OUT)
     axis.set(xlabel="outer step", ylabel="error on query points")
     log_scale(axis)
@@ -104,6 +104,7 @@ def draw(run: RunFolder, history, scores: Scores, contenders: dict, config: Sine
     """Learning curve, error against inner steps, and fits of two test curves."""
     shown = shown_steps(config)
     two = sampler(config, TEST, config.test_shot, 1, 2)
-    run.figure("learning_curve", learning_curve(history))
+    curve = learning_curve(history, config.inner_steps, config.test_steps)
+    run.figure("learning_curve", curve)
     run.figure("error_by_steps", error_by_steps(scores))
     run.figure("fits", fits(contenders, two, shown))

@@ -91,7 +91,7 @@ def test_a_method_has_its_own_colour_and_baselines_are_grey():
 
 def test_the_learning_curve_shows_training_and_validation():
     history = [{"step": n, "loss": 1.0 / n, "val_error": 2.0 / n} for n in (10, 20, 30, 40)]
-    (axis,) = sine_pictures.learning_curve(history).axes
+    (axis,) = sine_pictures.learning_curve(history, 1, 10).axes
     training, validation = axis.lines
     np.testing.assert_allclose(training.get_xydata(), [[n, 1 / n] for n in (10, 20, 30, 40)])
     np.testing.assert_allclose(validation.get_ydata(), [2 / n for n in (10, 20, 30, 40)])
