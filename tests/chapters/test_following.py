@@ -79,7 +79,8 @@ def test_names_of_the_book_are_found_by_search(folder):
 
 
 @pytest.mark.parametrize("folder", CHAPTERS, ids=each)
-def test_the_page_shows_a_picture(folder):
+def test_the_page_shows_a_picture_and_leads_to_the_lesson(folder):
     text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "](lesson.ipynb)" in text
     (picture, *_) = re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", text)
     assert (folder / picture).exists()
