@@ -39,23 +39,24 @@ def chapters() -> str:
 
 def systems() -> str:
     """Markdown: a line for every system of the book."""
-    lines = [["Chapter", "System", "What it does", "A figure", "Published", "Script"], ["---"] * 6]
+    head = ["Chapter", "System", "What it does", "Measured", "Figure", "Published", "Script"]
+    lines = [head, ["---"] * len(head)]
     for chapter in catalogue.CHAPTERS:
         page = f"[{int(chapter[2:4])}](chapters/{chapter}/README.md)"
         for system in importlib.import_module(f"chapters.{chapter}.presets").SYSTEMS:
-            script = f"`{catalogue.find(system.model).script}`"
+            script = f"`{catalogue.find(system.model).script.removeprefix('chapters.')}`"
             lines.append([page, system.name, system.what, *figure(system.model), script])
     return _table(lines)
 
 
-def figure(name: str) -> tuple[str, str]:
-    """The figure that stands for a model, with its conditions, and the published one."""
+def figure(name: str) -> tuple[str, str, str]:
+    """What stands for a model: what was measured, the figure, and the published one."""
     if not (store.FOLDER / name / store.CARD).exists():
-        return NOT_YET, "-"
+        return NOT_YET, "-", "-"
     (card,) = cards.sound([name])
     heading, value = cards.headline(card)
     first = cards.headline_row(card)
-    return f"{first['data']}, {heading}: {value}", _published(card, first)
+    return f"{first['data']}, {heading}", value, _published(card, first)
 
 
 def _published(card: dict, first: dict) -> str:

@@ -46,14 +46,13 @@ def test_systems_stand_for_models_that_are_declared():
 
 def test_a_figure_is_that_of_the_card():
     card = zoo.info("prototypical-omniglot-1shot")
-    text, published = overview.figure(card["name"])
     heading, value = cards.headline(card)
-    assert text == f"omniglot, {heading}: {value}" and published == "98.8"
+    assert overview.figure(card["name"]) == (f"omniglot, {heading}", value, "98.8")
 
 
 def test_what_is_not_published_has_no_figure(monkeypatch, tmp_path):
     monkeypatch.setattr(overview.store, "FOLDER", tmp_path)
-    assert overview.figure("prototypical-omniglot-1shot") == ("not measured yet", "-")
+    assert overview.figure("prototypical-omniglot-1shot") == ("not measured yet", "-", "-")
 
 
 def test_a_published_figure_of_the_other_regime_says_so():
