@@ -32,6 +32,7 @@ def chapters() -> str:
         folder = f"chapters/{chapter}"
         text = (HOME / folder / "README.md").read_text(encoding="utf-8")
         number, title = HEADING.match(text).groups()
+        title = title[0].upper() + title[1:]
         page, lesson = f"[{title}]({folder}/README.md)", f"[notebook]({folder}/lesson.ipynb)"
         lines.append([number, page, lesson])
     return _table(lines)
