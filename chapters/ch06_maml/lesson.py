@@ -362,8 +362,8 @@ for name, network in {"MAML": classifier, "ADML": robust}.items():
 # %% [markdown]
 # The attacked loss is lower, at a small cost on clean queries. The accuracy under attack hardly
 # gains: what a single layer can do is shrink $\theta$, which makes its errors less certain, not
-# fewer. On images, with a deep network, ADML does hold; see the [page of the
-# chapter](README.md).
+# fewer. On images, with a deep network, ADML does hold against small changes: see the
+# [results](RESULTS.md).
 #
 # **Question.** *How does ADML differ from MAML?* It adapts to clean and to attacked items, and is
 # judged on the kind that it was not adapted to. So it learns an initialisation that serves both.
@@ -437,6 +437,6 @@ for axis, name in zip(axes, ("amplitude", "phase"), strict=True):
 # `--preset maml_5way` of `train_omniglot` trains on characters as the paper does. `python -m
 # chapters.ch06_maml.gradcheck` checks the meta-gradient three ways, one of them [without automatic
 # differentiation](numpy_maml.py). The [page of the chapter](README.md) has ANIL, which adapts the
-# last layer alone, and attacks on characters. Section 6.4, MAML for reinforcement learning, is on
+# last layer alone, and attacks on characters; the results are [on another](RESULTS.md). Section 6.4, MAML for reinforcement learning, is on
 # [a page of its own](ACTING.md): a policy is adapted by the gradient of its return, and judged on
 # what it does *after* that (E6.14).
