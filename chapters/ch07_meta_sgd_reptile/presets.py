@@ -317,7 +317,7 @@ POLICY = Model(
 SYSTEMS = (
     System("Meta-SGD", "learns a rate for every weight too", "meta-sgd-omniglot-5way"),
     System("Reptile", "moves towards weights that were trained", "reptile-omniglot-5way"),
-    System("Meta-SGD, acting", "adapts a policy by learned rates", "meta-sgd-bandits"),
+    System("Meta-SGD, acting", "adapts a policy by learned rates", "meta-sgd-navigation"),
 )
 MODELS = {
     "meta-sgd-omniglot-5way": CHARACTERS,
