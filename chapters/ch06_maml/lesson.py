@@ -437,6 +437,6 @@ for axis, name in zip(axes, ("amplitude", "phase"), strict=True):
 # `--preset maml_5way` of `train_omniglot` trains on characters as the paper does. `python -m
 # chapters.ch06_maml.gradcheck` checks the meta-gradient three ways, one of them [without automatic
 # differentiation](numpy_maml.py). The [page of the chapter](README.md) has ANIL, which adapts the
-# last layer alone, and attacks on characters; the results are [on another](RESULTS.md). Section 6.4, MAML for reinforcement learning, is on
-# [a page of its own](ACTING.md): a policy is adapted by the gradient of its return, and judged on
-# what it does *after* that (E6.14).
+# last layer alone, and attacks on characters; the results are [on another](RESULTS.md). Section
+# 6.4, MAML for reinforcement learning, is on [a page of its own](ACTING.md): a policy is adapted by
+# the gradient of its return, and judged on what it does *after* that (E6.14).
