@@ -1,4 +1,4 @@
-"""Zero-shot relation network (Sung et al., 2018, section 3.4; section 4.4 of the book).
+"""Zero-shot relation network (Sung et al., 2018, section 3.4; section 4.3 of the book).
 
 Nobody has seen an item of the class, but there is a description of it. Two embedding functions, one
 of items and one of descriptions, lead to vectors of the same length, and the relation module judges

@@ -22,11 +22,11 @@ FLOOR = 1e-3  # wrong bits: a logarithmic scale has no 0
 
 
 def trace(model, x, steps: int):
-    """Logits and states of one sequence, step by step.
+    """Logits and states of the first sequence, step by step.
 
     Args:
         model: SequenceModel.
-        x: [1, time, channel].
+        x: [sequence, time, channel].
         steps: steps in use.
 
     Returns:
@@ -35,7 +35,7 @@ def trace(model, x, steps: int):
     state = model.cell.get_initial_state(batch_size=1)
     logits, states = [], []
     for t in range(steps):
-        output, state = model.cell(x[:, t], state)
+        output, state = model.cell(x[:1, t], state)  # [1, channel]
         logits.append(output[0].numpy())
         states.append(state)
     return np.array(logits), states

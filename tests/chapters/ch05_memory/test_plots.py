@@ -7,10 +7,12 @@ from matplotlib import colors
 from chapters.ch05_memory import plots, train_ntm
 from chapters.ch05_memory.mann import MANNCell
 from chapters.ch05_memory.models import SequenceModel
+from chapters.ch05_memory.ntm import NTMCell
 from chapters.ch05_memory.presets import NTMConfig
 from chapters.engine.figures import RIGHT, SMALL, WRONG, plt
 from datasets.dataset import Dataset
 from datasets.tasks.presentations import Presentations
+from datasets.tasks.sequences import CopyTask
 
 
 def test_the_memory_has_class_marks_and_right_answers_are_green():
@@ -41,3 +43,13 @@ def test_the_memory_has_class_marks_and_right_answers_are_green():
 
 def test_a_network_without_a_memory_has_no_picture_of_one():
     assert train_ntm.picture(None, NTMConfig(model="LSTM"), 4.0) is None
+
+
+def test_of_a_batch_the_first_sequence_is_shown():
+    network = SequenceModel(NTMCell(6, 8, 4, output_dim=4), 5)
+    batch = CopyTask(batch=3, bits=4, max_length=3)(0)
+    steps = int(batch.steps)
+    logits, states = plots.trace(network, batch.x, steps)
+    np.testing.assert_allclose(logits, network(batch.x, batch.steps)[0, :steps], atol=1e-5)
+    assert len(states) == steps
+    plt.close(plots.attention(network, batch))
