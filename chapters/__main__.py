@@ -35,6 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     for module in sorted(lines, key=lambda module: module.split(".")[1]):  # by chapter
         print("\n    ".join([f"python -m {module}", *lines[module]]) + "\n")
     print("Add --preset NAME to choose, --help to see every option.")
+    print(
+        f"Lessons: python -m chapters.NAME.lesson, of {', '.join(path.name for path in CHAPTERS)}."
+    )
 
 
 def _presets(script) -> str:

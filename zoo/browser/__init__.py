@@ -67,8 +67,8 @@ def _fitting(name: str):
     import zoo
 
     loaded = zoo.load(name)
-    if loaded.card["takes"] != "pictures" or not set(loaded.learner.input_shapes()) <= TASK:
-        takes = loaded.card["takes"] if loaded.card["takes"] != "pictures" else "more than examples"
+    takes = loaded.card["takes"]
+    if takes != "pictures" or not set(loaded.learner.input_shapes()) <= TASK:
         raise ZooError(
             f"{name} takes {takes}; the page is for models that tell classes of pictures apart by "
             "examples alone."
