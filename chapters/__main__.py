@@ -35,9 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     for module in sorted(lines, key=lambda module: module.split(".")[1]):  # by chapter
         print("\n    ".join([f"python -m {module}", *lines[module]]) + "\n")
     print("Add --preset NAME to choose, --help to see every option.")
-    print(
-        f"Lessons: python -m chapters.NAME.lesson, of {', '.join(path.name for path in CHAPTERS)}."
-    )
+    print(f"A lesson of each chapter: python -m chapters.{CHAPTERS[0].name}.lesson, and so on.")
 
 
 def _presets(script) -> str:
