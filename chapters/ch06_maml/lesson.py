@@ -370,9 +370,10 @@ for name, network in {"MAML": classifier, "ADML": robust}.items():
 #
 # ## 6.8 CAML
 #
-# *Fast context adaptation* splits the parameters. $\theta$ is shared by all tasks and learned by
-# the outer loop. The inner loop changes only the *context parameters* $\phi$, here five numbers
-# beside $x$. They begin at zero in every task ("set to theta" in the book, E6.27):
+# *Fast context adaptation via meta-learning*, CAML, splits the parameters. $\theta$ is shared by
+# all tasks and learned by the outer loop. The inner loop changes only the *context parameters*
+# $\phi$, here five numbers beside $x$. They begin at zero in every task ("set to theta" in the
+# book, E6.27):
 #
 # $$\phi_i = \phi_0 - \alpha \nabla_\phi L_{T_i}(f_{\phi_0, \theta}), \; \phi_0 = 0 \qquad
 # \theta \leftarrow \theta - \beta \nabla_\theta \sum_i L_{T_i}(f_{\phi_i, \theta})$$
