@@ -9,6 +9,7 @@ import pytest
 
 from chapters import lessons
 from chapters.engine.errors import ConfigError, RunError
+from chapters.engine.figures import plt
 from tests.test_architecture import CHAPTERS
 
 LENGTH = re.compile(r"^([A-Z_, ]*\b(?:STEPS|EPISODES)\b[A-Z_, ]*) = .*$", re.MULTILINE)
@@ -33,8 +34,15 @@ def test_every_chapter_has_a_lesson():
     assert [lesson.parent for lesson in lessons.LESSONS] == CHAPTERS
 
 
+@pytest.fixture
+def drawn():
+    """What a lesson leaves open is closed."""
+    yield
+    plt.close("all")
+
+
 @pytest.mark.parametrize("lesson", lessons.LESSONS, ids=each)
-def test_a_lesson_runs_with_its_solutions(lesson):
+def test_a_lesson_runs_with_its_solutions(lesson, drawn):
     cells, names = lessons.read(lesson).cells, {"__name__": "lesson"}
     assert sum(bool(LENGTH.search(cell.source)) for cell in cells) >= 1
     solutions = [text for cell in cells for text in SOLUTION.findall(cell.source)]
