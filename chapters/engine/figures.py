@@ -53,7 +53,7 @@ BASELINES = {
     "without a demonstration": ("0.55", "-"),
     "before training": ("0.35", "--"),
     "raw pixels": ("0.55", "-."),
-    "features, not whitened": ("0.75", "-"),
+    "features": ("0.75", "-"),
     "logistic regression": ("0.35", "--"),
     "length of the clip": ("0.55", "-."),
     "SGD": ("0.75", "-"),
