@@ -15,6 +15,7 @@ from chapters.engine.configuration import Parser
 from chapters.experiments.options import Column
 from zoo import catalogue
 from zoo.records import cards, results, safety, store, wording
+from zoo.records.tables import line
 
 PAGE = Path(__file__).with_name("COMPARISON.md")
 BLOCK = re.compile(r"(<!-- comparison (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -90,7 +91,7 @@ def table(data: str, rows: list[dict[str, str]], times: dict[str, tuple[float, f
     for row in ROWS[data]:
         cells = [_figure(row, data, way, shot, rows) for way, shot in COLUMNS]
         lines.append([row.label, *cells, *_cost(row, rows, times)])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"{line(cells)}\n" for cells in lines)
 
 
 def _figure(row: Row, data: str, way: int, shot: int, rows: list[dict[str, str]]) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from chapters.engine.results import REGIME
 from zoo import catalogue
-from zoo.records import cards, results, store, wording
+from zoo.records import cards, results, wording
+from zoo.records.tables import line
 
 BLOCK = re.compile(r"(<!-- (chapters|systems|scripts) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEADING = re.compile(r"# Chapter (\d+): (.*)")
@@ -35,26 +36,27 @@ def chapters() -> str:
         title = title[0].upper() + title[1:]
         page, lesson = f"[{title}]({folder}/README.md)", f"[notebook]({folder}/lesson.ipynb)"
         lines.append([number, page, lesson])
-    return _table(lines)
+    return "\n".join(map(line, lines))
 
 
 def systems() -> str:
     """Markdown: a line for every system of the book."""
     head = ["Chapter", "System", "What it does", "Measured", "Figure", "Published", "Script"]
-    lines = [head, ["---"] * len(head)]
+    lines, known = [head, ["---"] * len(head)], catalogue.declared()
     for chapter in catalogue.CHAPTERS:
         page = f"[{int(chapter[2:4])}](chapters/{chapter}/README.md)"
         for system in importlib.import_module(f"chapters.{chapter}.presets").SYSTEMS:
-            script = f"`{catalogue.find(system.model).script.removeprefix('chapters.')}`"
-            lines.append([page, system.name, system.what, *figure(system.model), script])
-    return _table(lines)
+            entry = known[system.model]
+            script = f"`{entry.script.removeprefix('chapters.')}`"
+            lines.append([page, system.name, system.what, *figure(entry), script])
+    return "\n".join(map(line, lines))
 
 
-def figure(name: str) -> tuple[str, str, str]:
+def figure(entry: catalogue.Entry) -> tuple[str, str, str]:
     """What stands for a model: what was measured, the figure, and the published one."""
-    if not (store.FOLDER / name / store.CARD).exists():
+    if not entry.published:
         return NOT_YET, "-", "-"
-    (card,) = cards.sound([name])
+    (card,) = cards.sound([entry.name])
     heading, value = cards.headline(card)
     first = cards.headline_row(card)
     return f"{first['data']}, {heading}", value, _published(card, first)
@@ -76,17 +78,13 @@ def scripts() -> str:
     """Markdown: the scripts of each chapter."""
     from chapters import __main__ as listing
 
-    lines = {module: script.summary for module, script in listing.scripts()}
-    lines |= dict(listing.tools())
+    summaries = {module: script.summary for module, script in listing.scripts()}
+    summaries |= dict(listing.tools())
     table = [["Chapter", "Script", "What it does"], ["---"] * 3]
     for chapter in catalogue.CHAPTERS:
         page = f"[{chapter}]({chapter}/README.md)"
-        for module, line in lines.items():
+        for module, summary in summaries.items():
             if module.split(".")[1] == chapter:
-                table.append([page, f"`{module.split('.')[2]}`", line])
+                table.append([page, f"`{module.split('.')[2]}`", summary])
                 page = ""
-    return _table(table)
-
-
-def _table(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(map(line, table))

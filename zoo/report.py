@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zoo import catalogue, comparison, overview, times
 from zoo.records import cards, results, store
+from zoo.records.tables import line
 from zoo.records.wording import cell, column, duration, protocol, published
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +79,7 @@ def models() -> str:
             ]
         )
     missing = ", ".join(without_model())
-    return "\n".join(map(_line, lines)) + (f"\n\nNo model yet: {missing}." if missing else "")
+    return "\n".join(map(line, lines)) + (f"\n\nNo model yet: {missing}." if missing else "")
 
 
 def pictures() -> str:
@@ -89,7 +90,7 @@ def pictures() -> str:
         if (store.FOLDER / name / "picture.png").exists()
     ]
     rows = [shown[start : start + 2] for start in range(0, len(shown), 2)]
-    return "\n".join(map(_line, [["", ""], ["---", "---"], *rows]))
+    return "\n".join(map(line, [["", ""], ["---", "---"], *rows]))
 
 
 def table(rows: list[dict[str, str]]) -> str:
@@ -111,8 +112,8 @@ def table(rows: list[dict[str, str]]) -> str:
         [method, *(cells.get(column, "-") for column in columns)]
         for (_, method), cells in lines.items()
     ]
-    lines_once = dict.fromkeys(map(_line, body))  # several names may share a baseline
-    table = [_line(head), _line(["---"] * len(head)), *lines_once]
+    lines_once = dict.fromkeys(map(line, body))  # several names may share a baseline
+    table = [line(head), line(["---"] * len(head)), *lines_once]
     return "\n".join([*table, "", *_footer(rows)])
 
 
@@ -133,7 +134,3 @@ def _conditions(rows: list[dict[str, str]]) -> str:
         f"Mean ± 95 % interval; {protocol(rows)}. `{command}` "
         f"({took if seconds else 'nothing is trained'})."
     )
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

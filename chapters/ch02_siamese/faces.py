@@ -307,8 +307,11 @@ def build_learner(config: FacesConfig) -> NearestNeighbour:
 
 def features(encoder: keras.Sequential, x) -> np.ndarray:
     """What our encoder computes before the whitening, of length one: [picture, dim]."""
-    z = keras.Model(encoder.inputs, encoder.get_layer("whitening").input)(x)
-    return tf.math.l2_normalize(z, axis=-1).numpy()
+    return tf.math.l2_normalize(_before_whitening(encoder)(x), axis=-1).numpy()
+
+
+def _before_whitening(encoder: keras.Sequential) -> keras.Model:
+    return keras.Model(encoder.inputs, encoder.get_layer("whitening").input)
 
 
 def fit_whitening(encoder: keras.Sequential, people: Dataset, seed: int) -> None:
@@ -317,10 +320,9 @@ def fit_whitening(encoder: keras.Sequential, people: Dataset, seed: int) -> None
     x = pictures(people, positions)
     seeds = tf.random.split(tf.constant([seed, 4]), COPIES)
     copies = [x] + [augment(x, one) for one in tf.unstack(seeds)]
-    whitening = encoder.get_layer("whitening")
-    before = keras.Model(encoder.inputs, whitening.input)
+    before = _before_whitening(encoder)
     measured = np.concatenate([before(copy) for copy in copies])  # [picture, dim]
-    whitening.fit(measured, np.tile(people.item_class[positions], len(copies)))
+    encoder.get_layer("whitening").fit(measured, np.tile(people.item_class[positions], len(copies)))
 
 
 def pictures(people: Dataset, positions=None):

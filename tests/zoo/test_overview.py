@@ -3,7 +3,7 @@
 import zoo
 from chapters import __main__ as listing
 from zoo import catalogue, overview
-from zoo.records import cards
+from zoo.records import cards, store
 
 CARD = {
     "results": [
@@ -47,12 +47,16 @@ def test_systems_stand_for_models_that_are_declared():
 def test_a_figure_is_that_of_the_card():
     card = zoo.info("prototypical-omniglot-1shot")
     heading, value = cards.headline(card)
-    assert overview.figure(card["name"]) == (f"omniglot, {heading}", value, "98.8")
+    assert overview.figure(catalogue.find(card["name"])) == (f"omniglot, {heading}", value, "98.8")
 
 
 def test_what_is_not_published_has_no_figure(monkeypatch, tmp_path):
-    monkeypatch.setattr(overview.store, "FOLDER", tmp_path)
-    assert overview.figure("prototypical-omniglot-1shot") == ("not measured yet", "-", "-")
+    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    assert overview.figure(catalogue.find("prototypical-omniglot-1shot")) == (
+        "not measured yet",
+        "-",
+        "-",
+    )
 
 
 def test_a_published_figure_of_the_other_regime_says_so():

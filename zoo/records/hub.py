@@ -8,6 +8,7 @@ import json
 
 from zoo.records import wording
 from zoo.records.results import as_text
+from zoo.records.tables import line
 
 # What a model takes -> the task as hubs call it; others have no name there.
 TASKS = {
@@ -47,9 +48,9 @@ def page(card: dict) -> str:
         "",
         f"Mean ± 95 % interval; {card['protocol']}:",
         "",
-        "| Method | Measure | Figure |",
-        "| --- | --- | --- |",
-        *(f"| {r['method']} | {wording.column(r)} | {wording.cell(r)} |" for r in figures),
+        line(["Method", "Measure", "Figure"]),
+        line(["---"] * 3),
+        *(line([row["method"], wording.column(row), wording.cell(row)]) for row in figures),
         "",
         "```python",
         "import zoo",

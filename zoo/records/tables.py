@@ -10,6 +10,11 @@ from zoo import catalogue
 from zoo.records import store
 
 
+def line(cells: list[str]) -> str:
+    """A line of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
 class Table(NamedTuple):
     """A table between two comments of a page."""
 
@@ -32,7 +37,7 @@ class Table(NamedTuple):
     def generate(self, page: str, measured: dict[str, list[str]]) -> str:
         """The page with these lines in its table."""
         lines = [self.titles, ["---"] * len(self.titles), *measured.values()]
-        text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        text = "".join(f"{line(cells)}\n" for cells in lines)
         return self._block.sub(lambda match: match[1] + text + match[3], page)
 
     def measure(self, names: list[str], one: Callable[[str], list[str]]) -> None:
