@@ -28,20 +28,19 @@ def length(clips: Clips) -> np.ndarray:
     return np.asarray(clips.valid, np.float64)[:, None]
 
 
-def dog_probability(features, is_dog, train) -> np.ndarray:
-    """Logistic regression dog or cat, trained on the clips ``train``: probability of dog [clip].
+def class_probability(features, label, train) -> np.ndarray:
+    """Logistic regression, trained on the clips ``train``: probability [clip, class].
 
     Args:
         features: [clip, feature].
-        is_dog: [clip] bool.
+        label: [clip], numbers of classes.
         train: positions of the training clips.
     """
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(features[train], is_dog[train])
-    return model.predict_proba(features)[:, 1]
+    model.fit(features[train], label[train])
+    return model.predict_proba(features)
 
 
-def same_animal(probability, first, second) -> np.ndarray:
-    """Probability that two clips hold the same animal, from each one's probability of dog."""
-    a, b = probability[first], probability[second]
-    return a * b + (1 - a) * (1 - b)
+def same_class(probability, first, second) -> np.ndarray:
+    """Probability that two clips are of one class, from each one's own [clip, class]: [pair]."""
+    return (probability[first] * probability[second]).sum(axis=1)

@@ -43,6 +43,24 @@ def auc(genuine, distance) -> float:
     return float(roc_auc_score(genuine, -distance))
 
 
+def one_against_others(label, score) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each class against all others, as ``auc`` and ``roc_curve`` take it; of two classes, one.
+
+    Args:
+        label: [clip], numbers of classes.
+        score: [clip, class].
+
+    Returns:
+        For every class: whether a clip is of it [clip], and how far its score lies below the best
+        other one [clip].
+    """
+    found = []
+    for k in range(score.shape[1]):
+        others = np.delete(score, k, axis=1).max(axis=1)
+        found.append((label == k, others - score[:, k]))
+    return found[1:] if len(found) == 2 else found
+
+
 def equal_error_rate(genuine, distance) -> float:
     """Error at the threshold where as many imposite pairs are accepted as genuine ones rejected."""
     genuine, distance = _vectors(genuine, distance)

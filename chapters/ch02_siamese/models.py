@@ -8,6 +8,7 @@ share their weights by being the same network. Encoders for pictures and sounds 
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from chapters.engine.layers import embed_items, embed_tasks
@@ -73,6 +74,18 @@ class SiameseNetwork(keras.Model):
     def pair_distance(self, a, b):
         """Distances of pairs after training: [pair, ...], [pair, ...] -> [pair, 1]."""
         return self({"a": a, "b": b}, training=False)
+
+    def distances_of(self, items, pairs):
+        """Distances of listed pairs, every item embedded once: [pair, 1].
+
+        Args:
+            items: [item, ...].
+            pairs: with positions ``first`` and ``second`` [pair] of items.
+        """
+        shown, place = np.unique(np.stack([pairs.first, pairs.second]), return_inverse=True)
+        z = self.embed(items[shown])  # [shown, dim]
+        first, second = place.reshape(2, -1)
+        return ENERGIES[self.energy](tf.gather(z, first), tf.gather(z, second))
 
     def distances(self, x, y):
         """Every item of x with every item of y: [item, ...], [other, ...] -> [item, other]."""

@@ -65,7 +65,9 @@ class FacesConfig(SiameseConfig):
 class AudioConfig(SiameseConfig):
     """Options of ``chapters.ch02_siamese.train_audio``; the threshold is half the margin."""
 
-    data: str = option("cats_dogs", "cats_dogs, or synth_sounds (generated)", choices=SOUND_SETS)
+    data: str = option(
+        "cats_dogs", "cats_dogs, synth_sounds (generated), or a folder of class folders of sounds"
+    )
     folds: int = option(7, "parts of the clips; each is tested once", minimum=2, maximum=1000)
     repeats: int = option(1, "cross-validations, each with other folds", minimum=1, maximum=1000)
     epochs: bool = option(False, "go through all pairs in turn, as the book; otherwise draw them")
@@ -168,7 +170,7 @@ SCRIPTS = {
         FACES,
     ),
     "train_audio": Script(
-        "Siamese network on sounds: do two clips hold the same animal?",
+        "Siamese network on sounds: do two clips hold the same animal, or sounds of one kind?",
         AudioConfig,
         AUDIO,
     ),

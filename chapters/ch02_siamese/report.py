@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from chapters.ch02_siamese.measures import Summary, Verification, auc, summarise, verification
+from chapters.ch02_siamese import sounds
+from chapters.ch02_siamese.measures import (
+    Summary,
+    Verification,
+    auc,
+    one_against_others,
+    summarise,
+    verification,
+)
 from chapters.ch02_siamese.presets import AudioConfig, FacesConfig
 from chapters.engine.evaluation import Score
 from chapters.engine.results import Measure, Result, share
@@ -55,8 +63,8 @@ def describe_sounds(clips: Clips, config: AudioConfig) -> str:
     """What is trained on what, before it starts."""
     kind = "generated stand-in" if clips.generated else clips.source
     return (
-        f"Data: {config.data} ({kind}); {len(clips)} clips, features {clips.features.shape[1:]}, "
-        f"{config.folds} folds, {config.repeats} time(s).\n"
+        f"Data: {sounds.name_of(config)} ({kind}); {len(clips)} clips, features "
+        f"{clips.features.shape[1:]}, {config.folds} folds, {config.repeats} time(s).\n"
         f"Training: {config.steps} steps of {config.pairs} pairs, margin {config.margin:g}, "
         f"{config.energy} distance."
     )
@@ -144,7 +152,7 @@ def people_of(people: Dataset) -> dict[str, list[str]]:
 def audio_values(results: list[dict], clips: Clips, config: AudioConfig):
     """method -> measure -> value of each cross-validation."""
     values: dict[str, dict[str, list[float]]] = {}
-    dog = clips.folder != "Cats"
+    _, label = sounds.classes_of(clips)
     for result in results:
         genuine = result["pairs"].genuine
         for method, score in result["scores"].items():
@@ -153,8 +161,8 @@ def audio_values(results: list[dict], clips: Clips, config: AudioConfig):
             threshold = config.margin / 2 if network else 0.5
             pair = verification(genuine, result["distances"][method], threshold)
             measured = {
-                "clip_auc": auc(dog, -score),
-                "clip_accuracy": float(np.mean((score > 0) == dog)),
+                "clip_auc": float(np.mean([auc(*one) for one in one_against_others(label, score)])),
+                "clip_accuracy": float(np.mean(score.argmax(axis=1) == label)),
                 "auc": pair.auc,
                 "equal_error_rate": pair.equal_error_rate,
                 "accuracy": pair.accuracy,
@@ -170,12 +178,15 @@ def audio_values(results: list[dict], clips: Clips, config: AudioConfig):
 def audio_table(results: list[dict], clips: Clips, config: AudioConfig) -> str:
     """The results as text."""
     pairs = results[0]["pairs"]
+    classes, _ = sounds.classes_of(clips)
+    two = len(classes) == 2
+    against = " against ".join(reversed(classes)) if two else "every class against the others"
     head = (
         f"\n{len(clips)} clips, each tested once by a network that never heard it "
-        f"({_name(config.data, clips.generated)}), {config.folds} folds;\n"
+        f"({_name(sounds.name_of(config), clips.generated)}), {config.folds} folds;\n"
         f"mean and 95 % interval over {len(results)} cross-validation(s) (Student's t): other "
         "folds and weights, the same clips.\n"
-        "clip AUC: dog against cat by distance to the training clips; the other columns: "
+        f"clip AUC: {against} by distance to the training clips; the other columns: "
         f"{len(pairs.first)} pairs within test folds,\n"
         f"at threshold {config.margin / 2:g}. A network with loss above {config.margin**2 / 4:g} "
         "has learned nothing.\n"
@@ -188,7 +199,7 @@ def audio_metrics(results: list[dict], clips: Clips, config: AudioConfig) -> dic
     values = audio_values(results, clips, config)
     first = results[0]["first"]
     siamese = first["siamese"]
-    tested = {"data": config.data, "generated": clips.generated, "seed": config.seed}
+    tested = {"data": sounds.name_of(config), "generated": clips.generated, "seed": config.seed}
     return {
         "method": next(iter(values)),
         "results": metric_rows(values, siamese, {}, **tested),

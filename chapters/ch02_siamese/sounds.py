@@ -1,9 +1,11 @@
-"""Sounds, section 2.5 of the book: clips as MFCC, folds of files, augmentation, encoders.
+"""Sounds, section 2.5 of the book: clips as MFCC, pairs of files, augmentation, encoders.
 
 Axes: coefficient, frame. A frame that is zero in all coefficients is padding: the reader writes
 zeros there, and no frame of sound is zero in all of them.
 """
 
+import dataclasses
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,16 +15,19 @@ import tensorflow as tf
 from keras import layers
 
 from chapters.ch02_siamese.models import NearestNeighbour, SiameseNetwork
-from chapters.ch02_siamese.presets import AudioConfig
+from chapters.ch02_siamese.presets import SOUND_SETS, AudioConfig
 from chapters.engine.errors import ConfigError
+from chapters.experiments import folders
+from datasets.errors import DataError
 from datasets.readers.folder import read_sound
 from datasets.readers.mfcc import Normaliser
 from datasets.sets import sounds
 from datasets.sets.sounds import Clips
 from datasets.standins import synth_sounds
-from datasets.tasks.pairs import Pairs, folder_pairs
+from datasets.tasks.pairs import Pairs, all_pairs_of, folder_pairs
 
 ANCHOR, SAME, OTHER = "Dogs", "Sub_dogs", "Cats"  # genuine: Dogs, Sub_dogs; imposite: Dogs, Cats
+CLIPS_OF_FOLD = 2  # of an own class: one more makes a genuine pair
 COEFFICIENTS, FRAMES = 20, 400
 
 
@@ -30,7 +35,8 @@ COEFFICIENTS, FRAMES = 20, 400
 
 
 def check(config: AudioConfig) -> None:
-    """ConfigError when the book's encoder is to be trained on parts of clips."""
+    """ConfigError for data that are none, and where the book's encoder is to learn from parts."""
+    folders.check(config.data, SOUND_SETS)
     if config.encoder == "book" and config.augment and config.crop != FRAMES:
         raise ConfigError(
             f"--encoder book takes {FRAMES} frames, but --augment trains on {config.crop}; add "
@@ -65,21 +71,55 @@ def load(config: AudioConfig) -> Clips:
     Raises:
         DataError: data missing or broken.
     """
+    if is_own(config):
+        return sounds.read_own(config.data)
     module = {"cats_dogs": sounds, "synth_sounds": synth_sounds}[config.data]
     return module.load_clips(root=config.data_root or None, offline=config.offline)
 
 
+def is_own(config: AudioConfig) -> bool:
+    """Whether the data are a folder, and no known set."""
+    return config.data not in SOUND_SETS
+
+
+def name_of(config: AudioConfig) -> str:
+    """What the data are called: a known set, or the name of a folder."""
+    return Path(config.data).resolve().name if is_own(config) else config.data
+
+
+def fitted(config: AudioConfig, clips: Clips) -> AudioConfig:
+    """Options with no more folds than the clips of a folder allow; says so where there are fewer.
+
+    Raises:
+        DataError: a class has too few clips for two folds with a genuine pair in each.
+    """
+    if not is_own(config):
+        return config
+    name, fewest = min(Counter(clips.folder.tolist()).items(), key=lambda item: item[1])
+    if fewest < 2 * CLIPS_OF_FOLD:
+        raise DataError(
+            f"{config.data} has {fewest} sound(s) of the class {name!r}; every class needs "
+            f"{2 * CLIPS_OF_FOLD} or more, half to learn from and half to test on."
+        )
+    fewer = dataclasses.replace(config, folds=min(config.folds, fewest // CLIPS_OF_FOLD))
+    folders.tell_of_changes(config, fewer, f"has {fewest} sounds in its smallest class")
+    return fewer
+
+
 def get_data(clips: Clips, positions: np.ndarray) -> Pairs:
-    """All pairs Dogs x Sub_dogs (genuine) and Dogs x Cats (imposite) among some clips.
+    """Pairs among some clips: Dogs x Sub_dogs (genuine), Dogs x Cats (imposite); all of own ones.
 
     The book draws 14 pairs and never uses most of the files (erratum E2.13).
     """
-    return folder_pairs(clips.folder, positions, ANCHOR, SAME, OTHER)
+    if clips.class_of == sounds.CLASS_OF:
+        return folder_pairs(clips.folder, positions, ANCHOR, SAME, OTHER)
+    return all_pairs_of(clips.folder, positions)
 
 
-def is_dog(clips: Clips) -> np.ndarray:
-    """[clip] bool: Dogs and Sub_dogs hold one kind of animal, Cats the other."""
-    return clips.folder != OTHER
+def classes_of(clips: Clips) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the classes, and the number of each clip's [clip]."""
+    names, number = np.unique(clips.class_name, return_inverse=True)
+    return tuple(names.tolist()), number
 
 
 def crop(x, frames: int, seed):

@@ -1,11 +1,13 @@
-"""Train a siamese network on barks and meows and test it on clips it has never heard.
+"""Train a siamese network on barks and meows, or other sounds, and test it on clips never heard.
 
 python -m chapters.ch02_siamese.train_audio                     # synthesised, no network needed
 python -m chapters.ch02_siamese.train_audio --preset book       # 42 clips, the book's network
 python -m chapters.ch02_siamese.train_audio --preset unseen     # 42 clips, cross-validated 5 times
+python -m chapters.ch02_siamese.train_audio --data FOLDER       # your own class folders
 """
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -33,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     sounds.check(config)
     device = script.prepare(config.seed)
     clips = sounds.load(config)
+    config = sounds.fitted(config, clips)
     fold_of = [  # of each cross-validation; errors about too few files come before any training
         folder_folds(clips.folder, config.folds, config.seed + repeat)
         for repeat in range(config.repeats)
@@ -59,16 +62,17 @@ def main(argv: list[str] | None = None) -> None:
 def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: RunFolder) -> dict:
     """Train once for each fold, test on its clips, and put the folds together.
 
-    Every clip is tested once, by a network that has never heard it: ``score`` [clip] is high for a
-    dog. Pairs are those within the test clips of a fold.
+    Every clip is tested once, by a network that has never heard it: ``score`` [clip, class] is
+    high for its class. Pairs are those within the test clips of a fold.
 
     Returns:
-        scores: method -> score [clip]; distances: method -> [pair]; pairs: Pairs of all folds;
-        first: network, history and decision of the first fold; seconds: of all folds.
+        scores: method -> score [clip, class]; distances: method -> [pair]; pairs: Pairs of all
+        folds; first: network, history and decision of the first fold; seconds: of all folds.
     """
     methods = (NETWORK, REGRESSION, LENGTH)
     known = {REGRESSION: baselines.statistics(clips), LENGTH: baselines.length(clips)}
-    scores = {name: np.zeros(len(clips)) for name in methods}
+    classes, label = sounds.classes_of(clips)
+    scores = {name: np.zeros([len(clips), len(classes)]) for name in methods}
     parts, distances, first, seconds, losses = [], {name: [] for name in methods}, None, 0.0, []
     for number in range(config.folds):
         train_clips, test_clips = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -80,12 +84,12 @@ def cross_validate(clips: Clips, fold, repeat: int, config: AudioConfig, run: Ru
         parts.append(pairs)
 
         z = fitted["siamese"].embed(clips.features).numpy()  # [clip, dim]
-        scores[NETWORK][test_clips] = dog_score(z, clips, train_clips, config)[test_clips]
+        scores[NETWORK][test_clips] = class_score(z, label, train_clips, config)[test_clips]
         distances[NETWORK].append(ENERGIES[config.energy](z[pairs.first], z[pairs.second])[:, 0])
         for method, features in known.items():
-            probability = baselines.dog_probability(features, sounds.is_dog(clips), train_clips)
-            same = baselines.same_animal(probability, pairs.first, pairs.second)
-            scores[method][test_clips] = probability[test_clips] - 0.5
+            probability = baselines.class_probability(features, label, train_clips)
+            same = baselines.same_class(probability, pairs.first, pairs.second)
+            scores[method][test_clips] = probability[test_clips]
             distances[method].append(1 - same)
     return {
         "scores": scores,
@@ -115,13 +119,16 @@ def train_fold(
         batches = altered(batches, lambda x, seed: sounds.crop(x, config.crop, seed), config.seed)
 
     def validate():
-        label = held_out.genuine.astype(np.float32)[:, None]
-        a, b = clips.features[held_out.first], clips.features[held_out.second]
-        return {"loss": contrastive_loss(label, siamese.pair_distance(a, b), config.margin)}
+        distance = siamese.distances_of(clips.features, held_out)
+        kinds = (held_out.genuine, True), (~held_out.genuine, False)  # each counts one half
+        losses = [
+            contrastive_loss(tf.fill([of.sum(), 1], float(kind)), distance[of], config.margin)
+            for of, kind in kinds
+        ]
+        return {"loss": sum(losses) / 2}
 
     loop = train(siamese, batches, validate, config, run, strategy, verbose=0)
-    a, b = clips.features[pairs.first], clips.features[pairs.second]
-    distance = siamese.pair_distance(a, b).numpy()
+    distance = siamese.distances_of(clips.features, pairs).numpy()
     decision = {
         "threshold": config.margin / 2,
         "sharpness": measures.calibrate(pairs.genuine, distance),
@@ -139,36 +146,38 @@ def train_fold(
 def evaluate(learner: NearestNeighbour, config: AudioConfig, given: Conditions) -> list[dict]:
     """Rows of the test on clips that the published network, that of the first fold, never heard.
 
-    Naming dogs and cats in drawn tasks, as asked; then every pair of clips.
+    Naming classes in drawn tasks, as asked; then every pair of clips.
 
     Raises:
         ConfigError, DataError: what is asked does not fit the learner or the data.
     """
     given.check("the network has nothing but stored averages", batch_norm=("stored",))
     clips = sounds.load(config)
+    config = sounds.fitted(config, clips)
     held_out = np.flatnonzero(folder_folds(clips.folder, config.folds, config.seed) == 0)
-    tested = {"data": config.data, "generated": clips.generated, "seed": given.seed}
-    animals = to_dataset(config.data, clips)
-    animals = dataclasses.replace(
-        animals, items=animals.items[held_out], item_class=animals.item_class[held_out]
+    name = sounds.name_of(config)
+    tested = {"data": name, "generated": clips.generated, "seed": given.seed}
+    heard = to_dataset(name, clips)
+    heard = dataclasses.replace(
+        heard, items=heard.items[held_out], item_class=heard.item_class[held_out]
     )
     tasks = EpisodeSampler(
-        animals, "all", given.way or 2, given.shot or 1, given.query or 1, seed=given.seed
+        heard, "all", given.way or 2, given.shot or 1, given.query or 1, seed=given.seed
     )
     score = Evaluator(learner, tasks, given.episodes)()
     pairs = sounds.get_data(clips, held_out)
-    a, b = clips.features[pairs.first], clips.features[pairs.second]
-    distance = learner.siamese.pair_distance(a, b).numpy()
+    distance = learner.siamese.distances_of(clips.features, pairs).numpy()
     area = measures.auc(pairs.genuine, distance)
     return [report.drawn(score, tasks, **tested), report.single("auc", area, **tested)]
 
 
-def dog_score(z, clips: Clips, train_clips, config: AudioConfig) -> np.ndarray:
-    """How much nearer the training dogs are than the training cats, on average: [clip]."""
-    dog = sounds.is_dog(clips)[train_clips]
+def class_score(z, label, train_clips, config: AudioConfig) -> np.ndarray:
+    """How near the training clips of every class are, on average: [clip, class]."""
     support = z[train_clips]
     distance = ENERGIES[config.energy](z[:, None], support[None])[..., 0].numpy()
-    return distance[:, ~dog].mean(axis=1) - distance[:, dog].mean(axis=1)
+    classes = range(label.max() + 1)
+    of_class = [distance[:, label[train_clips] == k].mean(axis=1) for k in classes]
+    return -np.stack(of_class, axis=1)
 
 
 def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder) -> None:
@@ -180,10 +189,15 @@ def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder)
     run.figure("loss_curve", plots.loss_curve(history, config.margin, "pairs of held-out clips"))
     judged = [(genuine, first["distances"][NETWORK], threshold)]  # of all folds alike
     run.figure("distances", plots.histogram(judged, where))
-    dog = sounds.is_dog(clips)
-    curves = {name: [(dog, -score)] for name, score in first["scores"].items()}
-    run.figure("roc", plots.roc(curves, "dog or cat, clips never heard", ("cats", "dogs")))
-    names = [file.split("/")[-1].removesuffix(".wav") for file in clips.file]
+    classes, label = sounds.classes_of(clips)
+    curves = {
+        name: measures.one_against_others(label, score) for name, score in first["scores"].items()
+    }
+    kinds = [f"{name}s" for name in classes] if len(classes) == 2 else ("others", "a class")
+    title = " or ".join(reversed(classes)) if len(classes) == 2 else "one class or another"
+    run.figure("roc", plots.roc(curves, f"{title}, clips never heard", kinds))
+    names = [Path(file).with_suffix("") for file in clips.file]  # own files may be called alike
+    names = [str(path) if sounds.is_own(config) else path.name for path in names]
     title = f"{where[0].upper()}{where[1:]}"
     sheet = plots.pair_sheet(
         clips.features, first["pairs"], first["distances"][NETWORK], threshold, title, names
@@ -201,7 +215,8 @@ def endpoints(first: dict, clips: Clips) -> dict:
     x = tf.constant(clips.features[:: max(len(clips) // 10, 1)][:10])
     labels = np.arange(len(x), dtype=np.int32) % 2
     task = {"support_x": x[:4], "support_y": labels[:4], "query_x": x[4:]}
-    pair = {"a": x[:5], "b": x[5:]}
+    half = len(x) // 2
+    pair = {"a": x[:half], "b": x[half : 2 * half]}
     return {
         "serve": (adapt_and_predict(learner, strict=True), task),
         "distance": (siamese.pair_distance, pair),

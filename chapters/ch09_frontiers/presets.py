@@ -454,7 +454,7 @@ PICTURES = {
     "learning_rate": 3e-3,
     "steps": 12000,
     "steps_per_epoch": 2000,
-    "test_tasks": 600,  # of one seed
+    "test_tasks": 600,  # of few seeds
 }
 WATCHED = {"shown_by": "other", "inner": "learned"}
 IMITATION = {
@@ -487,7 +487,7 @@ IMITATION = {
         "steps": 30000,
         "beside": "conditioned,lstm",
     },
-    "pictures": {**PICTURES, "beside": "conditioned,lstm"},
+    "pictures": {**PICTURES, "beside": "conditioned,lstm", "seeds": 2},
     "watched": {**PICTURES, **WATCHED, "beside": "conditioned,lstm"},
 }
 

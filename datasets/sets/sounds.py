@@ -1,6 +1,6 @@
 """Cats and dogs: the book's 42 recordings in the folders Cats, Dogs and Sub_dogs, 14 in each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.readers.files import numeric_order
+from datasets.readers.folder import class_files, load_folder
 from datasets.readers.mfcc import read_sound
 from datasets.sets import sources
 
@@ -27,6 +28,7 @@ class Clips:
         file: str ``[clip]``, path below ``source``, such as ``Sub_dogs/dog_barking_70.wav``.
         source: folder the clips were read from.
         generated: true for a generated stand-in.
+        class_of: folder -> class.
     """
 
     features: np.ndarray
@@ -35,14 +37,15 @@ class Clips:
     file: np.ndarray
     source: str
     generated: bool = False
+    class_of: dict[str, str] = field(default_factory=CLASS_OF.copy)
 
     def __len__(self) -> int:
         return len(self.features)
 
     @property
     def class_name(self) -> np.ndarray:
-        """str ``[clip]``, ``cat`` or ``dog``."""
-        return np.array([CLASS_OF[folder] for folder in self.folder])
+        """str ``[clip]``, such as ``cat`` or ``dog``."""
+        return np.array([self.class_of[folder] for folder in self.folder])
 
 
 def load_clips(root=None, offline: bool = False, **options) -> Clips:
@@ -99,14 +102,34 @@ def read_clips(folder: Path, generated: bool = False, **options) -> Clips:
     )
 
 
+def read_own(path: str | Path) -> Clips:
+    """A folder of class folders of sounds, in the order of names.
+
+    Raises:
+        DataError: whatever ``load_folder`` refuses.
+    """
+    data = load_folder(path, "sound", val_fraction=0.0, test_fraction=0.0)
+    files = class_files(path, "sound")
+    heard = (data.items != 0).any(axis=1)  # [clip, frame]; zeros are padding
+    return Clips(
+        features=data.items,
+        valid=heard.sum(axis=1, dtype=np.int32),
+        folder=np.array(data.class_names)[data.item_class],
+        file=np.array([f"{name}/{file.name}" for name in files for file in files[name]]),
+        source=str(path),
+        class_of={name: name for name in files},
+    )
+
+
 def to_dataset(name: str, clips: Clips) -> Dataset:
     """Clips as a data set by class; lengths and folders are lost."""
-    class_names, item_class = np.unique(clips.class_name, return_inverse=True)
+    class_name = clips.class_name.tolist()
+    class_names = tuple(dict.fromkeys(class_name))  # clips lie class by class
     return Dataset(
         name=name,
         items=clips.features,
-        item_class=item_class.astype(np.int32),  # ascending, since Cats come first
-        class_names=tuple(class_names.tolist()),
+        item_class=np.array([class_names.index(name) for name in class_name], np.int32),
+        class_names=class_names,
         splits={"all": np.arange(len(class_names))},
         generated=clips.generated,
         source=clips.source,

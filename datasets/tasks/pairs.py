@@ -39,11 +39,15 @@ def all_pairs(dataset: Dataset, split: str) -> Pairs:
     Raises:
         DataError: no genuine or no imposite pair exists.
     """
-    positions = items_of_split(dataset, split)
+    pairs = all_pairs_of(dataset.item_class, items_of_split(dataset, split))
+    return pairs.check(f"{dataset.name}/{split}")
+
+
+def all_pairs_of(item_class: np.ndarray, positions: np.ndarray) -> Pairs:
+    """Every pair of two different items among ``positions``; ``item_class`` [item] of any kind."""
     first, second = np.triu_indices(len(positions), k=1)
     first, second = positions[first], positions[second]
-    genuine = dataset.item_class[first] == dataset.item_class[second]
-    return Pairs(first, second, genuine).check(f"{dataset.name}/{split}")
+    return Pairs(first, second, item_class[first] == item_class[second])
 
 
 def folder_pairs(

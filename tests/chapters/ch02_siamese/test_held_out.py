@@ -158,7 +158,7 @@ def test_nothing_is_fitted_to_the_clips_it_is_tested_on(monkeypatch, tmp_path):
         history=[{"val_loss": 0.0}], seconds=0.0)}  # fmt: skip
     fitted["siamese"] = SimpleNamespace(embed=lambda x: tf.reduce_mean(x[:, 1:3], axis=2))
     monkeypatch.setattr(train_audio, "train_fold", lambda *arguments: fitted)
-    used = {"dog_probability": [], "dog_score": []}
+    used = {"class_probability": [], "class_score": []}
 
     def noted(module, name, position):
         real = getattr(module, name)
@@ -169,13 +169,13 @@ def test_nothing_is_fitted_to_the_clips_it_is_tested_on(monkeypatch, tmp_path):
 
         monkeypatch.setattr(module, name, call)
 
-    noted(train_audio.baselines, "dog_probability", 2)
-    noted(train_audio, "dog_score", 2)
+    noted(train_audio.baselines, "class_probability", 2)
+    noted(train_audio, "class_score", 2)
     run = RunFolder(tmp_path, AUDIO, "tests.sounds")
     result = train_audio.cross_validate(clips, fold, 0, AUDIO, run)
     others = [np.flatnonzero(fold != number).tolist() for number in range(AUDIO.folds)]
-    assert used["dog_score"] == others
-    assert used["dog_probability"] == [clips for clips in others for _ in range(2)]
+    assert used["class_score"] == others
+    assert used["class_probability"] == [clips for clips in others for _ in range(2)]
     pairs = result["pairs"]
     assert (fold[pairs.first] == fold[pairs.second]).all()
     assert len(pairs.first) == AUDIO.folds * 2 * (2 * 2)  # two dogs with two others, of each kind
