@@ -297,9 +297,12 @@ TAML = {
         **FIVE_WAY,
         "steps": 1000,
     },
-    # All terms of the paper, five seeds; 32 tasks a step and 60,000 steps are beyond two cores.
+    # All terms of the paper, five seeds; 32 tasks a step and 60,000 steps are beyond two cores. On
+    # validation classes, one seed, weights of 0.01 and 0.03 came to 85.5 to 86.0 % with every term
+    # and MAML to 85.7; 0.1 is less with entropy.
     "paper": {
         "terms": ",".join(TERM_NAMES),
+        "weight": 0.03,
         "seeds": 5,
         **FIVE_WAY,
         "steps": 1000,
