@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
             size = write(lesson)
             print(f"{_name(lesson)}: {notebook_of(lesson).name}, {size // 1000} kB")
     if not due:
-        print("Every notebook is as its lesson.")
+        print("Every notebook agrees with its lesson.")
     elif options.check:
         sys.exit(1)
 
@@ -114,8 +114,8 @@ def _parse(argv):
         prog="python -m chapters.lessons", description=__doc__.partition("\n")[0],
         allow_abbrev=False,
     )  # fmt: skip
-    parser.add_argument("chapters", nargs="*", help="such as ch03; all without any")
-    parser.add_argument("--all", action="store_true", help="those that have not changed too")
+    parser.add_argument("chapters", nargs="*", help="such as ch03 (default: all)")
+    parser.add_argument("--all", action="store_true", help="also those that have not changed")
     parser.add_argument("--check", action="store_true", help="only tell which have changed")
     options = parser.parse_args(argv)
     for chapter in options.chapters:

@@ -122,7 +122,7 @@ def _count(asked: int | None, data: str) -> int:
     if (asked or 2) > most:
         raise ConfigError(
             f"--splits is {asked or 5}, but the classes of {data} make {most} block(s) to test on "
-            "that share none; ask for fewer."
+            "that share no class; ask for fewer splits."
         )
     return asked or min(5, most)
 
@@ -137,7 +137,7 @@ def _check(config) -> None:
     single = {"--export": config.export, "--fold": config.fold, "--resume": config.resume}
     for flag in (flag for flag, given in single.items() if given):
         raise ConfigError(
-            f"{flag} is for a single run; leave it away. Finished splits are kept, and python -m "
+            f"{flag} is for a single run; leave it out. Finished splits are kept, and python -m "
             "zoo export writes a published network."
         )
 

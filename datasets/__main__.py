@@ -87,7 +87,7 @@ def _get(name: str, options: argparse.Namespace) -> None:
         folder = sources.locate(name, offline=options.offline)
     elif options.root:
         raise DataError(
-            f"{name} is generated and always lies in the cache folder; leave --root away or set "
+            f"{name} is generated and always lies in the cache folder; leave --root out or set "
             "METAZOO_CACHE."
         )
     else:

@@ -169,7 +169,7 @@ def test_an_option_that_another_one_makes_useless_is_refused(
     main = importlib.import_module(f"chapters.{module}").main
     said = left_with_a_sentence(main, f"{other} {typed}".split(), capsys)
     flag = typed.split()[0]
-    assert f"{flag} is for {needed} and has no effect with {other}; leave one of them away" in said
+    assert f"{flag} is for {needed} and has no effect with {other}; leave one of them out" in said
     with pytest.raises(Accepted):
         main(f"{needed.partition(' or ')[0]} {typed}".split())
 

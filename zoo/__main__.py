@@ -85,7 +85,7 @@ def _parser() -> Parser:
     )
     measured.add_argument("--query", type=whole, help="queries per class, or points of a curve")
     measured.add_argument("--episodes", type=whole, help="tasks (default: as many as on its card)")
-    measured.add_argument("--seed", type=whole, help="of the tasks (default: that of its card)")
+    measured.add_argument("--seed", type=whole, help="seed of the tasks (default: its card's)")
     measured.add_argument("--batch-norm", help="statistics: stored, support or transductive")
     measured.add_argument("--data", default="", help="folder that a model of yours was trained on")
     measured.add_argument("--json", action="store_true", help="print JSON")
@@ -99,18 +99,19 @@ def _parser() -> Parser:
     chosen.add_argument("--encoder-weights", default="random", help=words)
     chosen.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
     chosen.add_argument("--json", action="store_true", help="print JSON")
-    chosen.add_argument("--plot", default="", help="draw what is taken for what into this file")
+    words = "draw which class is taken for which into this file"
+    chosen.add_argument("--plot", default="", help=words)
 
-    named = command(_predict, "name files after the classes of a support folder")
-    named.add_argument("name", nargs="?", default="", help=f"{model[1]}; --with knows it")
+    named = command(_predict, "say which class of a support folder each file belongs to")
+    named.add_argument("name", nargs="?", default="", help=f"{model[1]}; not needed with --with")
     source = named.add_mutually_exclusive_group(required=True)
     source.add_argument("--support", help="folder with one folder per class")
-    source.add_argument("--with", dest="support", metavar="FILE", help="what learn has written")
-    named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be named")
+    source.add_argument("--with", dest="support", metavar="FILE", help="file that learn wrote")
+    named.add_argument("--query", required=True, nargs="+", metavar="FILE", help="files to name")
     words = "folder of files without labels, for a semi-supervised model"
     named.add_argument("--unlabelled", default="", metavar="FOLDER", help=words)
     named.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
-    words = "share of what belongs that may be refused, so that strangers are: such as 0.05"
+    words = "refuse strangers, at the cost of this share of files that do belong; such as 0.05"
     named.add_argument("--reject", type=float, default=0.0, metavar="SHARE", help=words)
     named.add_argument("--json", action="store_true", help="print JSON")
     named.add_argument("--plot", default="", help="draw queries and answers into this file")
@@ -122,15 +123,16 @@ def _parser() -> Parser:
     learned.add_argument("--with", dest="known", default="", metavar="FILE", help=words)
     learned.add_argument("--invert", action="store_true", help="pictures are light strokes on dark")
 
-    file = ("file", "what learn has written")
+    file = ("file", "file that learn wrote")
     forgotten = command(_forget, "leave classes or files out of a file of learn", file)
     words = "a class, or a file as class/name"
     forgotten.add_argument("names", nargs="+", metavar="NAME", help=words)
     forgotten.add_argument("--to", required=True, metavar="FILE", help="file to write")
 
     fitted = command(_match, "say which description fits files, without any example", model)
-    fitted.add_argument("--describe", required=True, nargs="+", metavar="TEXT", help="of a class")
-    fitted.add_argument("--query", required=True, nargs="+", metavar="FILE", help="to be matched")
+    words = "description of a class"
+    fitted.add_argument("--describe", required=True, nargs="+", metavar="TEXT", help=words)
+    fitted.add_argument("--query", required=True, nargs="+", metavar="FILE", help="files to match")
     fitted.add_argument("--json", action="store_true", help="print JSON")
 
     exported = command(_export, "write a model that adapts and predicts without Python", model)
@@ -147,14 +149,14 @@ def _parser() -> Parser:
 
     run = ("folder", "folder of a finished run")
     kept = command(_publish, "keep the weights of a run in zoo/weights, with a card", run, model)
-    kept.add_argument("--anyway", action="store_true", help="also when its figures are doubtful")
-    command(_calibrate, "fit a model's temperature again, and what tells strangers", model)
+    kept.add_argument("--anyway", action="store_true", help="even if its figures are doubtful")
+    command(_calibrate, "fit a model's temperature again, and its limits for strangers", model)
     command(_record, "write the results of a run into results.csv, without weights", run, model)
     words = "run the recorded commands again, and say whether the figures agree"
     again = command(_reproduce, words)
-    again.add_argument("names", nargs="*", help="of models or records (default: all)")
+    again.add_argument("names", nargs="*", help="models or records (default: all)")
     again.add_argument("--list", action="store_true", help="only tell how long each takes here")
-    words = "of each training and test, such as 0.1, to see that all of it runs"
+    words = "share of each training and test, such as 0.1, to see that all of it runs"
     again.add_argument("--share", type=within(number, 1e-4, 1.0), default=1.0, help=words)
     words = "leave out what would not end in this time"
     again.add_argument("--hours", type=within(number, 0.0, 1e4), default=0.0, help=words)

@@ -106,7 +106,7 @@ class Choice(NamedTuple):
         heads = [f"{shot} each" for shot in self.shots] + ["behind the best"]
         lines = [
             f"{len(self.classes)} classes; {len(self.truth)} {self.takes} were left out and named.",
-            "Named rightly, in %, with 95 % interval, by means of so many examples of a class:\n",
+            "Named rightly, in %, with 95 % interval, given so many examples of each class:\n",
             " " * width + "".join(head.rjust(20) for head in heads),
         ]
         for one in self.tried:
@@ -120,8 +120,9 @@ class Choice(NamedTuple):
         if self.tried[0].name == self.baseline:
             lines.append(f"\nNo model is better than {self.baseline}, which learned nothing.")
         lines += [
-            f"\nWhatever is chosen like this: {_share_text(self.honest())} %. The best of many was "
-            "lucky too, so here\nevery file is named by the model that is best on all others.\n",
+            f"\nWhat to expect of the best: {_share_text(self.honest())} %. The best of many was "
+            "lucky too, so for this\nfigure every file is named by the model that is best on all "
+            "others.\n",
             f"Next: {self.command}",
         ]
         return "\n".join(lines)

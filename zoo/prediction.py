@@ -53,7 +53,7 @@ def predict(
     plot = plot_file(plot)
     query = _asked(query)
     if reject and unlabelled:
-        raise ZooError("--reject is not for --unlabelled, whose files move what belongs; give one.")
+        raise ZooError("--reject is not for --unlabelled, whose files move the classes; give one.")
     loaded, known = _known(model, support, invert, unlabelled, plot)
     limit = rejecting.limit(loaded.card, known.labels, known.distances, reject) if reject else None
     query_x = read_files(loaded, query, known.invert)
@@ -89,7 +89,7 @@ def _known(model, support, invert: bool, unlabelled, plot) -> tuple[Loaded, supp
         known = None
     if unlabelled and "unlabelled_x" not in loaded.learner.input_shapes():
         raise ZooError(
-            f"{loaded.name} learns nothing from unlabelled files; leave --unlabelled away, or take "
+            f"{loaded.name} learns nothing from unlabelled files; leave --unlabelled out, or take "
             "a semi-supervised model."
         )
     return loaded, known or supports.learn(loaded, support, invert)

@@ -58,7 +58,7 @@ def read_files(loaded: Loaded, paths, invert: bool) -> np.ndarray:
     x = loaded.read(paths)
     x = 1 - x if invert else x
     if loaded.kind.inverts and is_ink(loaded.config) and np.median(x) > 0.5:
-        advice = "leave --invert away" if invert else "try --invert"  # most of it is paper
+        advice = "leave --invert out" if invert else "try --invert"  # most of it is paper
         tell(
             f"{loaded.name} knows dark strokes on a light ground, and these pictures look like the "
             f"reverse ({Path(paths[0]).name}, ...); {advice}."

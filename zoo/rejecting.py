@@ -92,9 +92,9 @@ def limit(card: dict, labels, distances, share: float) -> Limit:
     found = _at(known.get("limits", {}), *size, share)
     if found is None:
         raise ZooError(
-            f"{len(others)} examples that could be left out do not tell where {share:.1%} of what "
-            f"belongs ends; give about {int(np.ceil(1 / share))}, two of a class or more, or a "
-            "larger share."
+            f"{len(others)} examples that could be left out are too few to refuse {share:.1%} by "
+            f"them; give about {int(np.ceil(1 / share))}, two of a class or more, or a larger "
+            "share."
         )
     return Limit(found, f"classes that the model was validated on, {size[1]} example(s) of each")
 

@@ -142,7 +142,7 @@ def model_of(known: Support, model: str | Loaded, source: str | Path) -> Loaded:
     loaded = model if isinstance(model, Loaded) else loading.load(known.model)
     asked = model.name if isinstance(model, Loaded) else model or known.model
     if asked != known.model:
-        raise ZooError(f"{source} is of {known.model}, not of {asked}; leave the name away.")
+        raise ZooError(f"{source} is of {known.model}, not of {asked}; leave the name out.")
     if loaded.card.get("sha256", "") != known.sha256:
         raise ZooError(f"{source} was made with other weights of {asked}; learn it again.")
     check_way(loaded, len(known.classes), str(source))
@@ -205,10 +205,10 @@ def _misfit(support: Support) -> str:
     count = len(support.files)
     names = [*support.classes, *support.files]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        return "names are no texts, or stand twice"
+        return "names are no texts, or occur twice"
     of_items = [support.labels.shape, support.distances.shape]
     if of_items != [(count,)] * 2 or support.items.ndim < 2 or len(support.items) != count:
-        return "files, labels, items and distances are not equally many"
+        return "files, labels, items and distances differ in number"
     if len(support.classes) < 2 or set(support.labels) != set(range(len(support.classes))):
         return "there are not two classes or more with an item each"
     return "" if np.isfinite(support.items).all() else "items are not finite"

@@ -63,7 +63,7 @@ class LearnedConfig(RunConfig):
     scale: float = option(0.1, "factor of the LSTM's output", minimum=0.0, only=LSTM)
     meta_loss: str = option(
         "sum",
-        "what is made small: the sum of the losses after all steps of an unrolling, the sum of "
+        "what is minimised: the sum of the losses after all steps of an unrolling, the sum of "
         "their logarithms, or the final loss",
         choices=("sum", "log", "final"),
     )
@@ -73,35 +73,36 @@ class LearnedConfig(RunConfig):
     )
     units_spread: float = option(
         0.0,
-        "training problems in other units: a factor of exp(-x) to exp(x) for every coordinate",
+        "training problems in other units: every coordinate has a factor from exp(-x) to exp(x)",
         minimum=0.0,
         maximum=10.0,
     )
     problems: int = option(64, "problems of a training run", minimum=1, maximum=TASKS)
-    steps: int = option(1000, "training runs, on new problems each", minimum=1)
+    steps: int = option(1000, "training runs, each on new problems", minimum=1)
     steps_per_epoch: int = option(100, "runs between validations", minimum=1)
     steps_per_call: int = option(10, "runs in one graph call; changes speed only", minimum=1)
     learning_rate: float = option(3e-3, "Adam's rate at the start; falls to zero", minimum=0.0)
     clip: float = option(1.0, "largest norm of the gradient; 0 does not clip", minimum=0.0)
-    seeds: int = option(
-        1, "optimizers trained, with seeds one after the other", minimum=1, maximum=1000
-    )
+    seeds: int = option(1, "optimizers to train, with consecutive seeds", minimum=1, maximum=1000)
     restarts: int = option(
         1,
-        "trainings for every optimizer, from other weights; validation keeps the best",
+        "trainings of every optimizer, from other first weights; the best on validation is kept",
         minimum=1,
         maximum=100,
     )
     rates: str = option(
         "0.0001,0.0003,0.001,0.003,0.01,0.03,0.1,0.3,1,3,10,30",
-        "rates among which every hand-made rule gets its best, seven or more with commas between",
+        "rates to try, of which every hand-made rule gets its best: seven or more, with commas "
+        "between",
         check=rates,
     )
     search_problems: int = option(64, "training problems of that search", minimum=2, maximum=ITEMS)
     validation_problems: int = option(64, "problems of a validation", minimum=2, maximum=ITEMS)
     test_problems: int = option(600, "fresh problems of each test", minimum=2, maximum=ITEMS)
     test_steps: str = option(
-        "100,500", "steps of the tests, with commas between; the first stands for all", check=counts
+        "100,500",
+        "steps of the tests, with commas between; the first gives the main figure",
+        check=counts,
     )
 
 
@@ -149,7 +150,7 @@ class MetaLSTMConfig(AdaptationOptions):
         AdaptationOptions, "inner_steps", 12, "steps of the cell on a support set in training"
     )
     test_steps: int = changed(
-        AdaptationOptions, "test_steps", 12, "the same in tests, and steps of ordinary optimizers"
+        AdaptationOptions, "test_steps", 12, "the same in tests; ordinary optimizers take as many"
     )
     units: int = option(
         20, "units of the LSTM that reads gradients and losses", minimum=1, maximum=UNITS
@@ -162,15 +163,16 @@ class MetaLSTMConfig(AdaptationOptions):
     schedule: str = changed(AdaptationOptions, "schedule", "cosine")
     columns: str = changed(AdaptationOptions, "columns", "5w1s,5w5s")
     pretraining: int = option(
-        4000, "steps of the classifier that ordinary optimizers may start from", minimum=0
+        4000, "training steps of the classifier from which ordinary optimizers may start", minimum=0
     )
     rates: str = option(
         "0.001,0.003,0.01,0.03,0.1,0.3,1",
-        "rates among which ordinary optimizers get their best, seven or more with commas between",
+        "rates to try, of which every ordinary optimizer gets its best: seven or more, with commas "
+        "between",
         check=rates,
     )
     tuning_episodes: int = option(
-        100, "validation episodes that decide about a rate", minimum=2, maximum=EPISODES
+        100, "validation episodes on which rates are chosen", minimum=2, maximum=EPISODES
     )
 
 

@@ -18,7 +18,7 @@ class SiameseConfig(RunConfig):
 
     encoder: str = option("ours", "the book's network or ours", choices=ENCODERS)
     dim: int = option(
-        160, "length of an embedding (our encoder)", minimum=1, maximum=4096, only=OURS
+        160, "numbers of an embedding (our encoder)", minimum=1, maximum=4096, only=OURS
     )
     dropout: float = option(
         0.0, "share of features dropped (our encoder)", minimum=0.0, maximum=0.99, only=OURS
@@ -34,7 +34,7 @@ class SiameseConfig(RunConfig):
     )
     learning_rate: float = option(1e-3, "learning rate at the start", minimum=0.0)
     weight_decay: float = option(
-        0.0, "AdamW's decay of the weights", minimum=0.0, only=("optimizer", "adamw")
+        0.0, "weight decay of AdamW", minimum=0.0, only=("optimizer", "adamw")
     )
     augment: bool = option(True, "train on altered pictures, or on parts of sounds")
     steps_per_epoch: int = option(50, "steps between validations", minimum=1)
@@ -48,10 +48,12 @@ class FacesConfig(SiameseConfig):
     data: str = option("orl_faces", "orl_faces, sketch_faces (generated), or a folder of people")
     splits: int = option(5, "groups of people; each is tested once", minimum=2, maximum=1000)
     val_people: int = option(
-        6, "people of every split who choose the threshold", minimum=2, maximum=100_000
+        6, "people of every split on whom the threshold is chosen", minimum=2, maximum=100_000
     )
     threshold: float = option(
-        0.0, "distance below which a pair counts as genuine; 0 chooses it", minimum=0.0
+        0.0,
+        "distance below which a pair counts as genuine; 0: chosen on validation people",
+        minimum=0.0,
     )
     sample_size: int = option(
         0,
@@ -70,7 +72,7 @@ class AudioConfig(SiameseConfig):
     )
     folds: int = option(7, "parts of the clips; each is tested once", minimum=2, maximum=1000)
     repeats: int = option(1, "cross-validations, each with other folds", minimum=1, maximum=1000)
-    epochs: bool = option(False, "go through all pairs in turn, as the book; otherwise draw them")
+    epochs: bool = option(False, "go through all pairs in turn, as in the book; else draw them")
     channels: int = option(
         64, "channels of the convolutions (our encoder)", minimum=1, maximum=4096, only=OURS
     )
@@ -79,7 +81,7 @@ class AudioConfig(SiameseConfig):
     )
     noise: float = option(
         0.2,
-        "deviation of noise on normalised features (our encoder)",
+        "standard deviation of the noise on normalised features (our encoder)",
         minimum=0.0,
         maximum=1000.0,
         only=OURS,

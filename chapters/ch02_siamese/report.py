@@ -100,12 +100,12 @@ def face_values(results: list[dict]) -> dict[str, dict[str, list[float]]]:
 def face_table(results: list[dict], everybody: Dataset, config: FacesConfig) -> str:
     """The results as text."""
     test = results[0]["people"].classes("test")
-    threshold = f"{config.threshold:g}" if config.threshold else "the best of validation people"
+    threshold = f"{config.threshold:g}" if config.threshold else "chosen on validation people"
     head = (
         f"\nPairs of {len(test)} people never seen ({_name(everybody.name, everybody.generated)}), "
         f"{len(results)} split(s), mean and 95 % interval over splits (Student's t).\n"
-        "AUC: how often a genuine pair is closer than an imposite one; EER: the error where as "
-        "many of both are judged wrongly.\n"
+        "AUC: how often a genuine pair is closer than an imposite one; EER: the error where the "
+        "same share of both is judged wrongly.\n"
         f"Accuracy, and precision (the book's measure), at a threshold: {threshold}. Genuine and "
         f"imposite pairs\ncount the same; one-shot: {len(test)}-way 1-shot accuracy.\n"
     )

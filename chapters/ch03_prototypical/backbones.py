@@ -180,7 +180,7 @@ def fitted(config):
     """
     alone = {"--encoder-weights": config.encoder_weights != RANDOM, "--frozen": config.frozen}
     for flag in (flag for flag, given in alone.items() if given and not config.encoder):
-        raise ConfigError(f"{flag} is for --encoder; name one, or leave it away.")
+        raise ConfigError(f"{flag} is for --encoder; give both, or leave {flag} out.")
     if not config.encoder.startswith(f"{KERAS}:"):
         return config
     size = config.image_size if config.image_size != 28 else 96

@@ -219,7 +219,7 @@ figure = plots.embedding_map(learner, crowd, [data.class_names[int(k)] for k in 
 
 # %% [markdown]
 # **Question.** *Why are there more classes in training than at test?* Twenty classes lie closer
-# together than five; who tells those apart has it easy later. The paper trains 60-way.
+# together than five; a network that tells twenty apart finds five easy. The paper trains 60-way.
 #
 # ## Exercise
 #

@@ -193,7 +193,7 @@ GAUSSIAN = {
 class CompareConfig(GaussianConfig):
     """Options of ``chapters.ch03_prototypical.compare_gaussian``."""
 
-    seeds: int = option(3, "pairs of networks, each from a seed of its own", minimum=1, maximum=100)
+    seeds: int = option(3, "pairs of networks, each pair with its own seed", minimum=1, maximum=100)
 
 
 COMPARE = {
@@ -227,18 +227,20 @@ class SemiSupervisedConfig(MetricOptions):
 
     method: str = option(
         "masked",
-        "what unlabelled items do: nothing in training; soft k-means; with a cluster for "
-        "distractors; with a learned mask",
+        "use of unlabelled items: none in training; soft k-means; the same with a cluster for "
+        "distractors; or with a learned mask",
         choices=("supervised", "soft", "cluster", "masked"),
     )
     way: int = changed(MetricOptions, "way", 5)
-    query: int = changed(MetricOptions, "query", 1, "query items per class, labelled as the shot")
+    query: int = changed(
+        MetricOptions, "query", 1, "query items per class, drawn from labelled ones"
+    )
     unlabelled: int = option(
         5, "unlabelled items per class in training", minimum=1, maximum=ITEMS, only=REFINED
     )
     distractors: int = option(
         5,
-        "classes beside those of a training task whose items are among the unlabelled",
+        "distractor classes of a training task, whose items are among its unlabelled ones",
         minimum=0,
         maximum=CLASSES,
         only=REFINED,
@@ -250,9 +252,11 @@ class SemiSupervisedConfig(MetricOptions):
     labelled: float = option(
         0.1, "share of each training class's items that have labels", minimum=0.0, maximum=1.0
     )
-    label_split: int = option(0, "seed that chooses these items", minimum=0, maximum=2 * 10**9)
+    label_split: int = option(
+        0, "seed that chooses the labelled items", minimum=0, maximum=2 * 10**9
+    )
     label_splits: int = option(
-        1, "networks to train, each on another choice of these items", minimum=1, maximum=100
+        1, "networks to train, each with other labelled items", minimum=1, maximum=100
     )
     refinements: int = option(1, "steps of k-means", minimum=1, maximum=STEPS)
     steps: int = changed(MetricOptions, "steps", 20000)
@@ -347,14 +351,14 @@ class SpokenConfig(RunConfig):
     )
     words: int = option(
         1000,
-        "different words, of which a tenth is validated on",
+        "different words; a tenth of them is for validation",
         minimum=50,
         maximum=3000,
         only=("data", "spoken_words"),
     )
     clips: int = option(
         24,
-        "of each word, in different voices",
+        "clips of each word, in different voices",
         minimum=8,
         maximum=140,
         only=("data", "spoken_words"),

@@ -264,7 +264,7 @@ print("attention", weights.shape, "sums to", tf.reduce_sum(weights, axis=-1)[0, 
 # %% [markdown]
 # **As printed, it fails.** The book's attention multiplies $h$ and $g$ number by number and takes
 # the softmax over the *features* (E4.11). Shares of features say nothing about examples. Their sum
-# over the examples is not 1; it is that over the features which is:
+# over the examples is not 1; only their sum over the features is:
 
 # %%
 printed = tf.nn.softmax(f[:, :, None] * g[:, None], axis=-1)  # [task, query, support, dim]

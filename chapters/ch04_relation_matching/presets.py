@@ -61,13 +61,13 @@ class RelationConfig(FolderOptions):
     )
     shots: str = option(
         "mean",
-        "feature map of a class: the mean over its support items, or their sum, as the paper, with "
-        "which a test must have the shot of the training",
+        "feature map of a class: the mean over its support items, or their sum, as in the paper; "
+        "with the sum, tests need the shot of the training",
         choices=("sum", "mean"),
     )
     objective: str = option(
         "squared_error",
-        "scores against 1 and 0, as the paper; or cross-entropy of the classes",
+        "squared error of scores, as in the paper; or cross-entropy of the classes",
         choices=("squared_error", "cross_entropy"),
     )
     clip: float = option(
@@ -118,10 +118,11 @@ class ToyConfig(RunConfig):
         False, "the book's pairs: halves of one record, of classes that do not differ"
     )
     records: int = option(1000, "records of each class", minimum=1, maximum=ITEMS)
-    noise: float = option(0.05, "standard deviation of what is added in every episode", minimum=0.0)
+    noise: float = option(0.05, "standard deviation of the noise of an episode", minimum=0.0)
     activation: str = option(
         "tanh",
-        "of all layers but the last; with the book's relu most networks end at 0.25",
+        "activation of all layers but the last; with relu, as in the book, most networks end at an "
+        "error of 0.25",
         choices=("tanh", "relu"),
     )
     learning_rate: float = option(0.03, "Adam's rate", minimum=0.0)
@@ -154,10 +155,10 @@ class MatchingConfig(FolderOptions):
         "factor of the cosine: learned, beginning at 40; or none, as in the paper",
         choices=("learned", "none"),
     )
-    context: bool = option(False, "full context embeddings: every item in view of the support set")
+    context: bool = option(False, "full context embeddings: items see the whole support set")
     processing_steps: int = option(
         5,
-        "K, how often a query reads the support set before it is compared; 0 leaves it as it is",
+        "K, how often a query reads the support set before it is compared; 0: not at all",
         minimum=0,
         maximum=100,  # a graph has a copy of each
         only=("context", True),

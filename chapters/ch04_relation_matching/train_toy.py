@@ -129,15 +129,15 @@ def table(scores: dict[str, Score], config) -> str:
     width = max(map(len, [*scores, NOTHING])) + 2
     lines = [
         f"\nMean squared error of the scores, {config.test_batches} batches of "
-        f"{2 * config.records} pairs, 95 % interval; fresh records but where it is said:\n",
+        f"{2 * config.records} pairs, 95 % interval; on fresh records unless noted:\n",
         *(f"{name:{width}}{s.mean:.4f} +- {s.interval:.4f}" for name, s in scores.items()),
         f"{NOTHING:{width}}{toy.FLOOR:.4f}",
     ]
     if config.as_printed:
         lines.append(
             "\nAs printed the label is independent of the numbers, so that no network is better "
-            "than 0.25 on fresh\nrecords; what it is below 0.25 on its own records it has learned "
-            "by heart."
+            "than 0.25 on fresh\nrecords; an error below 0.25 on its own records means that it has "
+            "learned these by heart."
         )
     return "\n".join(lines) + "\n"
 

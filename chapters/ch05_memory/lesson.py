@@ -258,8 +258,8 @@ figure = plots.attention(model, CopyTask(min_length=10, max_length=10, seed=2)(0
 # own label is seen. At its first appearance a class can only be guessed; from then on the network
 # could know it, if it has kept item and label together. Labels are drawn anew in every episode.
 #
-# For a lesson of two minutes an item is no picture but eight random numbers, and so is a class: it
-# looks the same each time. Three classes, ten steps:
+# In a lesson of two minutes an item is no picture but eight random numbers, the same ones whenever
+# its class is shown. Three classes, ten steps:
 
 # %%
 WAY, LENGTH, NUMBERS = 3, 10, 8

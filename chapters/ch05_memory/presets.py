@@ -69,7 +69,7 @@ class NTMConfig(MemoryConfig):
     )
     memory_init: str = option(
         "constant",
-        "memory at the start: 1e-6, random numbers that stay, or learned",
+        "memory at the start: 1e-6, random numbers that are not trained, or learned",
         choices=("constant", "random", "learned"),
         only=WITH_NTM,
     )
@@ -87,9 +87,7 @@ class NTMConfig(MemoryConfig):
         maximum=1000,
         only=("task", "repeat_copy"),
     )
-    seeds: int = option(
-        1, "networks trained, with seeds one after the other", minimum=1, maximum=1000
-    )
+    seeds: int = option(1, "networks to train, with consecutive seeds", minimum=1, maximum=1000)
     test_lengths: str = option(
         "10,20,30,50,80,120",
         "lengths of the test, with commas between (recall: items)",
@@ -97,7 +95,7 @@ class NTMConfig(MemoryConfig):
     )
     test_repeats: str = option(
         "10,20",
-        "repeats of the test, at --max-length vectors",
+        "repeats in the tests, which have --max-length vectors",
         check=counts,
         only=("task", "repeat_copy"),
     )
@@ -177,7 +175,9 @@ class MANNConfig(MemoryConfig):
         "omniglot", "omniglot or strokes (generated)", choices=("omniglot", "strokes")
     )
     labels: str = option(
-        "one_hot", "one of way, or five letters of five", choices=("one_hot", "string")
+        "one_hot",
+        "one-hot over the classes, or a string of five letters, each one of five",
+        choices=("one_hot", "string"),
     )
     way: int = option(5, "classes of an episode", minimum=1, maximum=10_000)
     length: int = option(50, "pictures of an episode", minimum=1, maximum=10_000)

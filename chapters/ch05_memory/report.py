@@ -230,8 +230,8 @@ def presentation_table(curve, limit, data: Dataset, config: MANNConfig) -> str:
         cells = [f"{published[str(n)]:.1f}" if str(n) in published else "-" for n in curve]
         lines.append("Santoro et al. 2016".ljust(26) + "".join(cell.rjust(14) for cell in cells))
     lines.append(
-        f"\nWhoever remembers everything can guess {100 * limit[1].mean():.1f} % of first "
-        "pictures, by leaving out the labels told already.\n"
+        f"\nA network that remembers everything can guess {100 * limit[1].mean():.1f} % of first "
+        "pictures, by leaving out the labels already told.\n"
     )
     return "\n".join(lines)
 

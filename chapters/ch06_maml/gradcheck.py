@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         "--seed",
         type=within(whole, 0, 2 * 10**9),
         default=0,
-        help="of tasks and weights (default: 0)",
+        help="seed of tasks and weights (default: 0)",
     )
     parser.add_argument(
         "--steps", type=within(whole, 0, 100), default=3, help="inner steps (default: 3)"
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     tapes = tape_gradient(weights, tasks, options.rate, options.steps)
 
     print(f"Meta-gradient by hand, inner steps: {options.steps}, rate: {options.rate}.")
-    print("Relative errors against central differences and tapes; weights left out at kinks.")
+    print("Relative errors against central differences and tapes; weights at kinks are left out.")
     print(f"{'weight':<6}{'shape':>10}{'norm':>12}{'differences':>14}{'tapes':>12}{'kinks':>8}")
     errors = []
     for position, hand in enumerate(by_hand):

@@ -56,7 +56,7 @@ class OmniglotConfig(AdaptationOptions):
     )
     warm_start: float = option(
         0.0,
-        "maml: share of the steps, the first ones, that are first-order",
+        "maml: share of the steps that are first-order; these come first",
         minimum=0.0,
         maximum=1.0,
         only=[("method", "maml"), ("first_order", False)],
@@ -75,7 +75,7 @@ class OmniglotConfig(AdaptationOptions):
     )
     pairing: str = option(
         "crossed",
-        "adml: which weights meet which queries; crossed as the paper, parallel as the book",
+        "adml: which weights meet which queries; crossed as in the paper, parallel as in the book",
         choices=("crossed", "parallel"),
         only=("method", "adml"),
     )

@@ -48,7 +48,7 @@ class MethodOptions:
     )
     rate: float = option(
         0.0,
-        "meta_sgd: where all rates start; 0 draws one from 0.005 to 0.1 as the paper",
+        "meta_sgd: where all rates start; 0 draws it from 0.005 to 0.1, as in the paper",
         minimum=0.0,
         only=("method", "meta_sgd"),
     )
@@ -72,7 +72,7 @@ class MethodOptions:
     )
     keep_moments: bool = option(
         False,
-        "reptile: adam's second moments pass from task to task, as the authors have it",
+        "reptile: adam's second moments pass from task to task, as in the authors' code",
         only=[("method", "reptile"), ("inner_optimizer", "adam")],
     )
     test_steps: int = option(1, "inner steps at test", minimum=0, maximum=STEPS)
@@ -247,7 +247,7 @@ class ActingConfig(ActingOptions):
     """Options of ``chapters.ch07_meta_sgd_reptile.train_acting``."""
 
     inner_rate: float = changed(
-        ActingOptions, "inner_rate", 0.1, "where all learned rates begin; 0 draws it"
+        ActingOptions, "inner_rate", 0.1, "where all rates start; 0 draws it from 0.005 to 0.1"
     )
 
 

@@ -99,8 +99,8 @@ print("printed update", np.zeros(3) + np.sum(0.5 * gradient), "mended", 0.5 * gr
 
 # %% [markdown]
 # **Question.** *How is the weight of a task computed, and what do the weights add up to?* By the
-# inner product of its direction with the sum of all, over the absolute values of all these
-# products. So the absolute values add up to 1; with perfect agreement each is $1/n$, and the
+# inner product of its direction with the sum of all, over the sum of the absolute values of all
+# these products. So the absolute values add up to 1; with perfect agreement each is $1/n$, and the
 # weighted sum is the mean.
 #
 # ## 8.3 The algorithm

@@ -81,7 +81,7 @@ def load(config):
     if unlabelled.is_loose(config):
         raise ConfigError(
             f"--data {config.data} has no class folders, so nobody can say which network tells "
-            "its classes apart; sort some pictures into folders, or take another set."
+            "its classes apart best; sort some pictures into folders, or take another set."
         )
     data, config = unlabelled.load(config)
     splits = {**data.splits, "test": data.splits["val"]}

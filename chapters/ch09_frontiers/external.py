@@ -60,7 +60,8 @@ def load(config) -> tuple[Dataset, Dataset, ImageOptions]:
         if not images.is_ink(config) or images.item_shape(config)[2] != 1:
             raise ConfigError(
                 f"--external {config.external} becomes grey ink, which suits characters; "
-                f"{config.data} has other pictures. Take --external alphabets, half of its own."
+                f"{config.data} has other pictures. Take --external alphabets, half of its own "
+                "classes."
             )
         external = _foreign(config)
     _check_apart(data, external)

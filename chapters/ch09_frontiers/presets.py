@@ -49,25 +49,33 @@ class WithoutLabels(RunConfig):
 
     labels: str = option(
         "copies",
-        "what stands for them: altered copies, every picture a class; clusters of an embedding; "
-        "or the true ones, which show what they are worth",
+        "what stands for the labels: altered copies, with every picture a class; clusters of an "
+        "embedding; or the true labels, which show what labels are worth",
         choices=("copies", "clusters", "true"),
     )
     turn: float = option(
         20.0, "copies: degrees a copy is turned at most", minimum=0.0, maximum=180.0, only=COPIES
     )
     zoom: float = option(
-        0.25, "copies: share it is larger or smaller", minimum=0.0, maximum=0.9, only=COPIES
+        0.25,
+        "copies: share a copy is larger or smaller at most",
+        minimum=0.0,
+        maximum=0.9,
+        only=COPIES,
     )
     shear: float = option(
-        0.3, "copies: tangent of its slant", minimum=0.0, maximum=2.0, only=COPIES
+        0.3, "copies: largest tangent of a copy's slant", minimum=0.0, maximum=2.0, only=COPIES
     )
     shift: float = option(
-        0.11, "copies: share of the sides it is moved", minimum=0.0, maximum=1.0, only=COPIES
+        0.11,
+        "copies: share of the sides a copy is moved at most",
+        minimum=0.0,
+        maximum=1.0,
+        only=COPIES,
     )
     thickness: float = option(
         0.5,
-        "copies: share of the way to strokes one pixel thicker or thinner all around",
+        "copies: how far strokes become thicker or thinner at most; 1 is a pixel all around",
         minimum=0.0,
         maximum=1.0,
         only=COPIES,
@@ -77,7 +85,7 @@ class WithoutLabels(RunConfig):
     )
     erase: float = option(
         0.0,
-        "copies: side of a square that half of them lose",
+        "copies: side of a square that half of them lose, as a share of the picture's",
         minimum=0.0,
         maximum=0.9,
         only=COPIES,
@@ -90,14 +98,18 @@ class WithoutLabels(RunConfig):
     )
     clusters: int = option(500, "clusters of a partition", minimum=2, maximum=ITEMS, only=CLUSTERS)
     partitions: int = option(
-        50, "partitions, each in scales of its own", minimum=1, maximum=1000, only=CLUSTERS
+        50,
+        "partitions, each with embeddings scaled in its own way",
+        minimum=1,
+        maximum=1000,
+        only=CLUSTERS,
     )
     dim: int = option(
-        64, "numbers of a code, or components", minimum=1, maximum=UNITS, only=CLUSTERS
+        64, "numbers of a code, or number of components", minimum=1, maximum=UNITS, only=CLUSTERS
     )
     critic: float = option(
         0.5,
-        "weight of the critic, who must not tell mixtures of codes; 0 is a plain autoencoder",
+        "weight of fooling a critic that detects mixtures of codes; 0 is a plain autoencoder",
         minimum=0.0,
         only=[CLUSTERS, ("embedding", "autoencoder")],
     )
@@ -167,9 +179,7 @@ UNLABELLED = {
 class AlterationsConfig(UnlabelledConfig):
     """Options of ``chapters.ch09_frontiers.compare_alterations``."""
 
-    seeds: int = option(
-        1, "networks of every row, each from a seed of its own", minimum=1, maximum=100
-    )
+    seeds: int = option(1, "networks of every row, each with its own seed", minimum=1, maximum=100)
 
 
 SHORTER = {"steps": 1500, "schedule": "cosine", "seeds": 2, "columns": "5w1s,20w1s"}
@@ -255,8 +265,8 @@ class AgainstBias(RunConfig):
 
     terms: str = option(
         "theil",
-        "what is added to the outer loss, a network each: entropy, gini, theil, "
-        "variance_of_logarithms, generalised_entropy, atkinson, with commas between",
+        "what is added to the outer loss, with a network for each: entropy, gini, theil, "
+        "variance_of_logarithms, generalised_entropy, atkinson; with commas between",
         check=terms,
     )
     weight: float = option(0.1, "lambda, weight of the term", minimum=0.0)
@@ -345,7 +355,7 @@ class ConceptsConfig(MetricOptions):
     external: str = option(
         "alphabets",
         "labelled pictures beside the tasks: half of the training classes, by alphabet; emoji, "
-        "each or their subgroups; or the digits that come with scikit-learn",
+        "with signs or their subgroups as classes; or the digits that come with scikit-learn",
         choices=("alphabets", "emoji", "subgroups", "digits"),
     )
     arms: str = option(
@@ -424,17 +434,19 @@ class ImitationConfig(ImitationOptions):
 
     inner: str = option(
         "cloning",
-        "inner loss: of the actions of a demonstration, zeros where they are not known; or a "
-        "learned one, which does not look at them (DAML)",
+        "inner loss: on the actions of a demonstration, zeros where they are not known; or a "
+        "learned one, which does not look at actions (DAML)",
         choices=("cloning", "learned"),
     )
     inner_rate: float = option(0.1, "inner rate alpha", minimum=0.0)
     learn_rates: bool = option(True, "a rate of its own for every weight, learned (Meta-SGD)")
     inner_steps: int = option(1, "gradient steps on a demonstration", minimum=1, maximum=STEPS)
     clip: float = option(
-        10.0, "largest size of a number of the inner gradient; 0 takes any", minimum=0.0
+        10.0, "numbers of the inner gradient are clipped to this size; 0 does not clip", minimum=0.0
     )
-    bias: int = option(20, "numbers of the vector beside features", minimum=1, maximum=UNITS)
+    bias: int = option(
+        20, "numbers of the adapted vector beside features", minimum=1, maximum=UNITS
+    )
     two_heads: bool = option(
         True, "a head of its own for the inner loss", only=("inner", "cloning")
     )
@@ -446,7 +458,10 @@ class ImitationConfig(ImitationOptions):
         check=beside,
     )
     longer: float = option(
-        1.0, "steps of these for every step of meta-imitation", minimum=0.1, maximum=100.0
+        1.0,
+        "training steps of these policies for every one of meta-imitation",
+        minimum=0.1,
+        maximum=100.0,
     )
     seeds: int = option(1, "policies of each method", minimum=1, maximum=1000)
 

@@ -82,8 +82,8 @@ def check(config) -> None:
     """
     if config.shown_by == "other" and config.sight != "pictures":
         raise ConfigError(
-            "--shown-by other is a film of another arm, and --sight numbers has nothing of an arm "
-            "that is only watched; take --sight pictures."
+            "--shown-by other is a film of another arm, which --sight numbers cannot show; take "
+            "--sight pictures."
         )
 
 

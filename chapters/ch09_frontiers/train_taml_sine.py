@@ -127,8 +127,8 @@ def check_curves(config) -> None:
         )
     if 0 not in shown_steps(config):
         raise ConfigError(
-            f"--shown-steps {config.shown_steps} lacks 0: inequality is of the errors before any "
-            "inner step."
+            f"--shown-steps {config.shown_steps} lacks 0: inequality is measured on the "
+            "errors before any inner step."
         )
 
 

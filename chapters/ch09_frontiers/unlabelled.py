@@ -150,8 +150,8 @@ def describe(data: Dataset, config) -> str:
     lines = [images.describe(data, config), f"{pictures} training pictures, {what}."]
     if is_loose(config):
         lines.append(
-            "Test: a folder without classes has no labels to test with, so the test asks for "
-            "copies of pictures that were held back, each a class."
+            "Test: a folder without classes has no labels to test with, so the test is on "
+            "copies of pictures that were held back, each picture a class."
         )
     return "\n".join(lines)
 

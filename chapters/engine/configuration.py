@@ -243,7 +243,7 @@ def _check_applies(script: Script, given: dict[str, Any]) -> None:
         if name in script.without:
             raise ConfigError(
                 f"{flag_of(name)} does not apply to this script, {script.without[name]}; leave it "
-                "away."
+                "out."
             )
 
 
@@ -256,7 +256,7 @@ def _check_meaning(script: Script, config, given: dict[str, Any]) -> None:
             if found not in needed:
                 raise ConfigError(
                     f"{flag_of(name)} is for {_typed(other, *needed)} and has no effect with "
-                    f"{_typed(other, found)}; leave one of them away."
+                    f"{_typed(other, found)}; leave one of them out."
                 )
 
 

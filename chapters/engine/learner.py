@@ -147,7 +147,7 @@ class FewShotLearner(keras.Model):
         free = next((spec.name for spec in signature if spec.shape.rank is None), "")
         if free:
             raise RunError(
-                f"Nobody knows the shape of an item of {free} yet; call the learner once, or begin "
+                f"The shape of an item of {free} is not known yet; call the learner once, or begin "
                 "the encoder with keras.layers.Input."
             )
         endpoints = {"serve": (self.serving(strict=True), signature)}

@@ -210,7 +210,7 @@ class Loop:
         loss = self.history[-1].get("loss", 0.0) if self.history else 0.0
         if loss > RUNAWAY:
             raise RunError(
-                f"The loss ended at {loss:.3g}: the training has run away. Lower the learning rate."
+                f"The loss ended at {loss:.3g}: the training has diverged. Lower the learning rate."
             )
 
     def _params(self, steps: int) -> dict[str, int]:
@@ -251,7 +251,7 @@ class Loop:
         except tf.errors.OpError as error:
             if strategies.ABORTED in str(error) and NOT_FINITE not in str(error):
                 raise RunError(
-                    "Another worker has stopped, see what it says; start all with --resume."
+                    "Another worker has stopped; see its messages, then start all with --resume."
                 ) from error
             if NOT_FINITE not in str(error):
                 raise

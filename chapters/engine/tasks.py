@@ -49,8 +49,8 @@ def checked_task(learner, inputs) -> dict:
     for name, x in task.items():
         if not x.shape[:1].is_compatible_with(task["query_x"].shape[:1]):
             raise RunError(
-                f"{name} has {x.shape[0]} task(s) and query_x {task['query_x'].shape[0]}; they "
-                "need as many."
+                f"{name} has {x.shape[0]} task(s) and query_x {task['query_x'].shape[0]}; both "
+                "need the same number."
             )
     return {**inputs, **task}
 

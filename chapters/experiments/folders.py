@@ -56,7 +56,7 @@ def refuse_with_set(config, flags: dict[str, bool]) -> None:
     for flag in (flag for flag, given in flags.items() if given):
         raise ConfigError(
             f"{flag} is for a folder and has no effect with --data {config.data}; leave one of "
-            "them away."
+            "them out."
         )
 
 

@@ -108,7 +108,7 @@ class ImageOptions(RunConfig):
     channels: int = option(1, "for a folder: 1 reads pictures as grey, 3 in colour", choices=(1, 3))
     black: bool = option(
         True,
-        "for emoji: with the two sets that are another one's outlines in black",
+        "for emoji: with the two sets that are the outlines of other sets in black",
         only=("data", "emoji", "painted_signs"),
     )
     invert: bool = option(False, "for a folder: dark strokes on white become bright ink")
@@ -136,7 +136,7 @@ class ImageOptions(RunConfig):
     steps_per_call: int = option(10, "steps in one graph call; changes speed only", minimum=1)
     patience: int = option(
         0,
-        "epochs without progress on validation classes before stopping; 0 never",
+        "epochs without progress on validation classes after which training stops; 0: never",
         minimum=0,
         only=("train_split", "train"),
     )
@@ -185,8 +185,8 @@ class FolderOptions(MetricOptions):
     )
     enlarge: str = option(
         "none",
-        "classes of altered pictures are learned from too: upright for mirrored and recoloured "
-        "ones, any for turned ones besides; none where a side or a colour makes a class",
+        "more classes to learn from, of altered pictures: upright, mirrored and recoloured ones; "
+        "any, turned ones too; none, where a side or a colour makes a class",
         choices=("none", "upright", "any"),
     )
 
@@ -197,8 +197,9 @@ class ZeroShotOptions(RunConfig):
 
     data: str = option(
         "digits",
-        "digits (with scikit-learn, by the segments of a display) or braille (of Omniglot, by its "
-        "dots): some classes unseen; emoji or painted_signs (generated), by name and keywords",
+        "digits (of scikit-learn, described by the segments of a display) or braille (of Omniglot, "
+        "by its dots), some classes unseen; emoji or painted_signs (generated), by name and "
+        "keywords",
         choices=("digits", "braille", "emoji", "painted_signs"),
     )
     image_size: int = option(16, "height and width in pixels", minimum=16, maximum=512)
@@ -206,7 +207,7 @@ class ZeroShotOptions(RunConfig):
     augment: bool = changed(ImageOptions, "augment", False)
     unseen: int = option(
         3,
-        "classes that nothing is learned of",
+        "classes that are not learned from",
         minimum=2,
         maximum=24,
         only=("data", "digits", "braille"),
@@ -225,7 +226,7 @@ class ZeroShotOptions(RunConfig):
         200, "steps for image features, on episodes of seen classes; 0: none", minimum=0
     )
     feature_rate: float = option(
-        1e-3, "Adam's rate for them at the start; falls to zero", minimum=0.0
+        1e-3, "Adam's rate in these steps at the start; falls to zero", minimum=0.0
     )
     steps: int = option(300, "training steps", minimum=1)
     steps_per_epoch: int = changed(ImageOptions, "steps_per_epoch", 100)
@@ -270,7 +271,7 @@ class InnerLoopOptions(RunConfig):
     )
     mapping: str = option(
         "auto",
-        "tasks one after the other in the memory of one, or all at once; auto: the faster one",
+        "tasks one after the other, in the memory of one, or all at once; auto: the faster way",
         choices=("auto", "sequential", "batched"),
     )
 
@@ -298,11 +299,11 @@ class SineOptions(InnerLoopOptions):
     shot: int = option(10, "support points in training", minimum=1, maximum=ITEMS)
     query: int = option(10, "query points in training", minimum=1, maximum=ITEMS)
     hidden: str = option("40,40", "units of the hidden layers, with commas between", check=widths)
-    activation: str = option("relu", "of the hidden layers", choices=("relu", "tanh"))
+    activation: str = option("relu", "activation of the hidden layers", choices=("relu", "tanh"))
     init: str = option(
         "glorot",
-        "first weights: Keras' glorot; pytorch's, uniform to 1/sqrt(inputs of the layer), biases "
-        "too; the blog's, the same without biases",
+        "first weights: glorot, as in Keras; pytorch, uniform within 1/sqrt(inputs of the layer), "
+        "biases too; blog, the same with biases of zero",
         choices=("glorot", "pytorch", "blog"),
     )
     objective: str = option(
@@ -326,19 +327,21 @@ class ActingOptions(RunConfig):
 
     world: str = option(
         "navigation",
-        "navigation: a point finds a goal it cannot see; bandits: slot machines with arms of a "
-        "task's own",
+        "navigation: a point finds a goal it cannot see; bandits: slot machines, with other arms "
+        "in every task",
         choices=("navigation", "bandits"),
     )
     horizon: int = option(100, "steps of a trajectory", minimum=1, maximum=ITEMS)
     reward: str = option(
         "distance",
-        "minus the distance from the goal, as the code of the paper, or minus its square, as its "
-        "text",
+        "minus the distance from the goal, as in the code of the paper, or minus its square, as in "
+        "its text",
         choices=("distance", "squared"),
         only=("world", "navigation"),
     )
-    arms: int = option(5, "arms", minimum=2, maximum=UNITS, only=("world", "bandits"))
+    arms: int = option(
+        5, "arms of a slot machine", minimum=2, maximum=UNITS, only=("world", "bandits")
+    )
     tasks: int = changed(InnerLoopOptions, "tasks", 20)
     trajectories: int = option(
         20, "trajectories of a task before each inner step, and after the last", minimum=2,
@@ -351,8 +354,8 @@ class ActingOptions(RunConfig):
     first_order: bool = changed(InnerLoopOptions, "first_order", False)
     inner: str = option(
         "likelihood_ratio",
-        "surrogate of the inner step; the second derivative of log_likelihood, as in the paper, is "
-        "biased",
+        "surrogate loss of the inner step; that of the paper, log_likelihood, has a biased second "
+        "derivative",
         choices=("likelihood_ratio", "log_likelihood"),
     )
     outer: str = option(
@@ -366,17 +369,18 @@ class ActingOptions(RunConfig):
     learning_rate: float = option(
         1e-3, "rate of the outer step (Adam)", minimum=0.0, only=("outer", "gradient")
     )
-    discount: float = option(0.99, "of later rewards", minimum=0.0, maximum=1.0)
+    discount: float = option(0.99, "discount of later rewards", minimum=0.0, maximum=1.0)
     hidden: str = changed(SineOptions, "hidden", "100,100")
     steps: int = option(100, "outer steps", minimum=1)
     steps_per_epoch: int = option(10, "steps between validations", minimum=1)
     steps_per_call: int = changed(SineOptions, "steps_per_call", 1)
-    seeds: int = option(
-        1, "policies trained, with seeds one after the other", minimum=1, maximum=1000
-    )
+    seeds: int = option(1, "policies to train, with consecutive seeds", minimum=1, maximum=1000)
     test_tasks: int = option(40, "tasks of a test", minimum=2, maximum=TASKS)
     test_trajectories: int = option(
-        40, "trajectories of a task before each step of a test, and after", minimum=2, maximum=ITEMS
+        40,
+        "trajectories of a test task before each inner step, and after the last",
+        minimum=2,
+        maximum=ITEMS,
     )
     shown_steps: str = option(
         "0,1,2,3", "inner steps after which returns are reported", check=numbers
@@ -401,8 +405,9 @@ class ImitationOptions(RunConfig):
     )
     eyes: str = option(
         "places",
-        "what is read of pictures: features times their places, summed, of a linear convolution; "
-        "keypoints, the mean place of each feature of two; or strided, all features of three",
+        "how pictures are read: places, a linear convolution and the sum of each feature times its "
+        "places; keypoints, two convolutions and the mean place of each feature; or strided, three "
+        "convolutions and all features",
         choices=("places", "keypoints", "strided"),
         only=("sight", "pictures"),
     )
@@ -417,12 +422,12 @@ class ImitationOptions(RunConfig):
     )
     shot: int = option(1, "demonstrations of a task", minimum=1, maximum=100)
     query: int = option(
-        5, "others that training is judged by, a few steps of each", minimum=1, maximum=200
+        5, "other demonstrations, for the outer loss; some steps of each", minimum=1, maximum=200
     )
     tasks: int = changed(InnerLoopOptions, "tasks", 25)
     among: int = option(
         0,
-        "tasks to learn from, which come again; 0 for new ones every time",
+        "tasks to learn from, drawn again and again; 0 for new ones every time",
         minimum=0,
         maximum=TASKS,
     )
@@ -434,10 +439,10 @@ class ImitationOptions(RunConfig):
     steps_per_call: int = changed(SineOptions, "steps_per_call", 100)
     validation_tasks: int = option(50, "tasks of a validation", minimum=1, maximum=TASKS)
     validation_trajectories: int = option(
-        4, "trajectories of each of them", minimum=1, maximum=ITEMS
+        4, "trajectories of each validation task", minimum=1, maximum=ITEMS
     )
     test_tasks: int = option(300, "tasks of the test", minimum=2, maximum=TASKS)
-    test_trajectories: int = option(5, "trajectories of each of them", minimum=1, maximum=ITEMS)
+    test_trajectories: int = option(5, "trajectories of each test task", minimum=1, maximum=ITEMS)
 
 
 @dataclass(frozen=True)
@@ -479,7 +484,7 @@ class AdaptationOptions(ImageOptions, InnerLoopOptions):
     )
     batch_norm: str = option(
         "transductive",
-        "statistics that normalise training queries: their own (as the papers), or the support "
+        "statistics that normalise training queries: their own (as in the papers), or the "
         "set's; tests report both",
         choices=("transductive", "support"),
     )

@@ -100,8 +100,8 @@ def _mono(path, channels: np.ndarray) -> np.ndarray:
     silent = int((loudest <= SILENCE).sum())
     if 0 < silent < len(loudest):
         tell(
-            f"{path} has {silent} silent of {len(loudest)} channels; the mean of all is used, "
-            "which is less loud."
+            f"{path} has {len(loudest)} channels, {silent} of them silent; the mean of all is "
+            "used, which is less loud."
         )
     return audio
 
@@ -113,7 +113,7 @@ def _tell_what_is_missing(path, audio: np.ndarray, rate: int) -> None:
     elif len(audio) < SHORTEST * rate:
         tell(f"{path} lasts {1000 * len(audio) / rate:.3g} ms; that is hardly a sound.")
     elif np.ptp(audio) <= SILENCE:
-        tell(f"{path} is constant: all its samples are {audio[0]:.3g}, which nobody hears.")
+        tell(f"{path} is constant: all its samples are {audio[0]:.3g}, which cannot be heard.")
     announced, there = sound_bytes(path)
     if there < announced:
         tell(

@@ -186,7 +186,9 @@ def read_table(path: Path) -> tuple[Sign, ...]:
         raise DataError(f"{path} is no table of signs ({error}).") from error
     names = {sign.name for sign in signs}
     if not signs or len(names) < len(signs) or {sign.split for sign in signs} - {*SPLITS}:
-        raise DataError(f"{path} is no table of signs, each once, of {', '.join(SPLITS)}.")
+        raise DataError(
+            f"{path} is no table of signs, each once, with its split ({', '.join(SPLITS)})."
+        )
     return signs
 
 

@@ -230,7 +230,7 @@ def _chunks(file: RemoteFile, silence: float, deadline: float) -> Iterator[bytes
     except TimeoutError as error:
         raise _PassingFault(f"the server was silent for {silence:g} s") from error
     except (ValueError, http.client.InvalidURL) as error:  # of a redirect
-        raise DataError(f"{file.url} leads to an address that is none ({error}).") from error
+        raise DataError(f"{file.url} leads to an invalid address ({error}).") from error
     except (http.client.HTTPException, OSError) as error:
         raise _PassingFault(f"the connection broke ({error!r})") from error
 

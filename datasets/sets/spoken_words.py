@@ -66,7 +66,7 @@ def load(root=None, offline: bool = False, words: int = 1000, clips: int = 24) -
     """
     chosen = vocabulary()
     if not 20 <= words <= len(chosen):
-        raise DataError(f"{words} words; 20 to {len(chosen):,} are known.")
+        raise DataError(f"{words} words are asked for; 20 to {len(chosen):,} can be had.")
     chosen = sorted(np.random.default_rng(0).permutation(chosen)[:words])
     name = f"spoken_words-v{VERSION}-{words}x{clips}"
     folder = generated_folder(name, lambda part: _write(part, chosen, clips))

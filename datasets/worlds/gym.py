@@ -81,7 +81,7 @@ class Environment(gymnasium.Env):
         if not self.render_mode:
             return None
         if self._state is None:
-            raise gymnasium.error.ResetNeeded("Nothing is to be seen yet; call reset first.")
+            raise gymnasium.error.ResetNeeded("There is nothing to see yet; call reset first.")
         drawn = self.world.picture(self.task, self._state, SIDE)[0, 0]
         return (255 * drawn.numpy()).astype(np.uint8)
 

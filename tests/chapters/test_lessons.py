@@ -95,7 +95,7 @@ def test_what_has_changed_is_run_again(own, capsys):
     cells = nbformat.read(lessons.notebook_of(own), 4).cells
     assert [out.text for cell in cells[1:] for out in cell.outputs] == ["1\n", "2\n"]
     lessons.main(["--check"])
-    assert "as its lesson" in capsys.readouterr().out
+    assert "agrees with its lesson" in capsys.readouterr().out
     own.write_text(own.read_text().replace("print(1)", "print(3)"))
     with pytest.raises(SystemExit) as end:
         lessons.main(["--check"])

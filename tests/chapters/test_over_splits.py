@@ -109,7 +109,7 @@ def test_a_broken_split_is_one_sentence(pooled, tmp_path):
 
 def test_more_splits_than_blocks_of_classes_are_refused(tmp_path):
     leaves = draw(tmp_path / "leaves", classes=7)
-    with pytest.raises(ConfigError, match="make 3 block.s. to test on that share none"):
+    with pytest.raises(ConfigError, match="make 3 block.s. to test on that share no class"):
         over_splits.main([SCRIPT, "--splits", "4", "--data", str(leaves)])
 
 

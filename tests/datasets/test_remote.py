@@ -653,8 +653,8 @@ def test_a_rate_below_the_floor_is_given_up_before_the_time_is(server, tmp_path,
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://[::1", "leads to an address that is none"),
-        ("http://127.0.0.1:port/x", "leads to an address that is none"),
+        ("http://[::1", "leads to an invalid address"),
+        ("http://127.0.0.1:port/x", "leads to an invalid address"),
         ("http:///", "the server answered 404"),  # taken as the top of the same server
         ("//", "the server answered 302 .*infinite loop"),  # taken as the same address
     ],

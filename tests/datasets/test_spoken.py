@@ -71,7 +71,7 @@ def test_without_the_program_there_is_one_sentence_and_nothing_half_done(monkeyp
 
 @pytest.mark.parametrize("words", [19, 4000])
 def test_there_are_only_so_many_words(words):
-    with pytest.raises(DataError, match=rf"{words} words; 20 to 3,\d\d\d are known"):
+    with pytest.raises(DataError, match=rf"{words} words are asked for; 20 to 3,\d\d\d can be had"):
         datasets.load("spoken_words", words=words)
 
 

@@ -102,7 +102,7 @@ def test_a_share_is_between_0_and_1(share):
 
 def test_too_few_examples_of_a_model_that_is_not_calibrated_are_told():
     with pytest.raises(
-        ZooError, match=r"4 examples .* where 5.0% .* give about 20, two of a class"
+        ZooError, match=r"4 examples .* refuse 5.0% by them; give about 20, two of a class"
     ):
         rejecting.limit({}, np.repeat([0, 1], 2), np.arange(4.0), 0.05)
 

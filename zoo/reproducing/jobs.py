@@ -93,13 +93,13 @@ def shortened(job: Job, share: float) -> list[str]:
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         switch = isinstance(value, bool)  # whether epochs are counted, not how many
-        if field.name in LENGTHS and value and not switch and _applies(field, job.script, options):
+        if field.name in LENGTHS and value and not switch and applies(field, job.script, options):
             least = field.metadata["minimum"] or 1
             words += [flag_of(field.name), str(max(least, math.ceil(share * value)))]
     return words
 
 
-def _applies(field: dataclasses.Field, script: str, options: RunConfig) -> bool:
+def applies(field: dataclasses.Field, script: str, options: RunConfig) -> bool:
     """Whether an option has an effect beside the others; one that has none is refused."""
     if field.name in declared(script).without:
         return False

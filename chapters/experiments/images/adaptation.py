@@ -40,7 +40,7 @@ def load(config: AdaptationOptions):
         smallest = min(len(data.classes(split)) for split in ("train", "val", "test"))
         way = min(config.way, smallest)
         fitted = dataclasses.replace(config, way=way, columns=f"{way}w{config.shot}s")
-        reason = f"has a split of {smallest} classes, and the network an output for each of a task"
+        reason = f"has a split of {smallest} classes, and the network an output per class of a task"
         tell_of_changes(config, fitted, reason)
         config = fitted
     for column in images.parse_columns(config.columns):

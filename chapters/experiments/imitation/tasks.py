@@ -51,11 +51,11 @@ def describe(config: ImitationOptions) -> str:
         "robot": "by the robot itself, with its actions",
         "other": "by another arm, seen from outside: no joints, no actions",
     }[config.shown_by]
-    among = f"of {config.among} that there are" if config.among else "new ones every time"
+    among = f"drawn from {config.among}" if config.among else "new ones every time"
     return (
         f"World: an arm and two coloured targets, seen as {sight(config)}; {config.shot} "
         f"demonstration(s) of {config.horizon} steps, shown {who}.\nTraining: {config.steps} steps "
-        f"of {config.tasks} task(s), {among}; colours of the test are never seen in it."
+        f"of {config.tasks} task(s), {among}; colours of the test are never seen in training."
     )
 
 

@@ -508,7 +508,7 @@ def test_a_folder_that_is_deleted_in_mid_run_is_one_sentence(curve_loop):
 def test_a_training_that_runs_away_is_no_success(curve_loop):
     loop = curve_loop("r")
     loop.optimizer.learning_rate = 1e8
-    with pytest.raises(RunError, match=r"The loss ended at \d.*e\+.*: the training has run away"):
+    with pytest.raises(RunError, match=r"The loss ended at \d.*e\+.*: the training has diverged"):
         loop()
     assert not (loop.run.path / "metrics.json").exists()
 

@@ -131,7 +131,7 @@ def test_targets_keep_their_values():
     ("changes", "sentence"),
     [
         ({"query_x": IMAGES[:, :0]}, "query_x has shape .* a task needs at least one item"),
-        ({"query_x": IMAGES[:1]}, r"support_x has 2 task\(s\) and query_x 1; they need as many"),
+        ({"query_x": IMAGES[:1]}, r"support_x has 2 task\(s\) and query_x 1; both need the same"),
         ({"query_x": IMAGES[0]}, "query_x has shape .* give a single task a leading axis of 1"),
         ({"query_x": IMAGES[:, :, :5]}, "query_x has items of shape"),
         ({"query_x": IMAGES + np.inf}, "query_x holds numbers that are not finite"),
