@@ -34,7 +34,7 @@ def load(name: str) -> Loaded:
 def from_folder(entry: Entry, folder: Path) -> Loaded:
     """The same from another folder, such as one that is about to be published."""
     card = safety.read_json(folder / "card.json")
-    config = _options(entry, folder / "config.json")
+    config = options(entry, folder / "config.json")
     decision = _decision(folder / store.DECISION)
     weights = safety.read_weights(folder / store.WEIGHTS, card.get("sha256", ""))
     with _float32():
@@ -67,7 +67,7 @@ def of_run(entry: Entry, run: Path):
     Raises:
         ZooError: files that are missing or do not fit each other.
     """
-    config = _options(entry, run / store.CONFIG)
+    config = options(entry, run / store.CONFIG)
     weights = safety.read_weights(run / store.WEIGHTS, None)
     with _float32():
         learner = function(entry.model.build)(config)
@@ -88,7 +88,7 @@ def _float32():
         keras.config.set_dtype_policy(before[1])
 
 
-def _options(entry: Entry, path: Path):
+def options(entry: Entry, path: Path):
     """The options in ``config.json``: known names, values of the right type and in range."""
     values = safety.read_json(path)
     script = values.pop("script", None)

@@ -474,7 +474,9 @@ PICTURES = {
     "steps_per_epoch": 2000,
     "test_tasks": 600,  # of few seeds
 }
-WATCHED = {"shown_by": "other", "inner": "learned"}
+# A learned loss may have gradients of any size: with numbers of up to 10 the training broke down
+# after a third of it, with 1 it goes on (loss and validation colours).
+WATCHED = {"shown_by": "other", "inner": "learned", "clip": 1.0}
 IMITATION = {
     "quick": {"steps": 6000, "beside": "conditioned,cloned"},
     # The book: behaviour cloning in both loops, one head, one rate.

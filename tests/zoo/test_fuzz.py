@@ -88,6 +88,6 @@ def test_options_with_anything_in_any_place_are_read_or_refused(copied, path, va
     (copied / store.CONFIG).write_text(json.dumps(changed(OPTIONS, path, value)), encoding="utf-8")
     entry = zoo.catalogue.published("maml-sine-5shot")
     try:
-        loading._options(entry, copied / store.CONFIG)
+        loading.options(entry, copied / store.CONFIG)
     except ZooError as error:
         assert "\n" not in str(error)
