@@ -193,8 +193,9 @@ def draw(results: list[dict], clips: Clips, config: AudioConfig, run: RunFolder)
     curves = {
         name: measures.one_against_others(label, score) for name, score in first["scores"].items()
     }
-    kinds = [f"{name}s" for name in classes] if len(classes) == 2 else ("others", "a class")
-    title = " or ".join(reversed(classes)) if len(classes) == 2 else "one class or another"
+    two = len(classes) == 2
+    kinds = [f"{name} clips" for name in classes] if two else ("other clips", "clips of a class")
+    title = " or ".join(reversed(classes)) if two else "one class or another"
     run.figure("roc", plots.roc(curves, f"{title}, clips never heard", kinds))
     names = [Path(file).with_suffix("") for file in clips.file]  # own files may be called alike
     names = [str(path) if sounds.is_own(config) else path.name for path in names]
