@@ -472,7 +472,7 @@ PICTURES = {
     "learning_rate": 3e-3,
     "steps": 12000,
     "steps_per_epoch": 2000,
-    "test_tasks": 600,  # of few seeds
+    "test_tasks": 600,  # of one seed
 }
 # A learned loss may have gradients of any size: with numbers of up to 10 the training broke down
 # after a third of it, with 1 it goes on (loss and validation colours).
@@ -507,7 +507,7 @@ IMITATION = {
         "steps": 30000,
         "beside": "conditioned,lstm",
     },
-    "pictures": {**PICTURES, "beside": "conditioned,lstm", "seeds": 2},
+    "pictures": {**PICTURES, "beside": "conditioned,lstm"},
     "watched": {**PICTURES, **WATCHED, "beside": "conditioned,lstm"},
 }
 
