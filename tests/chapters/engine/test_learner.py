@@ -219,5 +219,5 @@ def test_networks_without_shapes_are_one_sentence(tmp_path):
     free = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
     with pytest.raises(RunError, match="begin it with keras.layers.Input"):
         MAML(free, cross_entropy, 0.1)
-    with pytest.raises(RunError, match="shape of an item of support_x is not known yet; call the learner once"):
+    with pytest.raises(RunError, match="shape of an item of support_x is not known yet; call"):
         PrototypicalNetwork(free).export(tmp_path / "model")
