@@ -15,14 +15,12 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image
 
 from chapters.__main__ import scripts
 from chapters.engine import configuration
 from chapters.engine.configuration import flag_of
-from datasets.readers import logmel
-from datasets.standins import synth_words
+from tests.chapters.ch03_prototypical.test_own_sounds import say
 from tests.test_pages import COMMAND, MADE_UP, PAGES, ROOT, name_of
 from zoo.reproducing.jobs import LENGTHS, SPLITS, applies
 
@@ -139,16 +137,6 @@ def draw(path, rng):
             Image.fromarray(pixels.astype(np.uint8)).save(path / name / f"{number}.jpg")
 
 
-def say(path, rng):
-    """Eight words, said four times."""
-    for k in range(8):
-        word = synth_words.draw_word(rng)
-        (path / f"word {k}").mkdir(parents=True)
-        for number in range(4):
-            sound = synth_words.say(word, synth_words.draw_speaker(rng), rng)
-            soundfile.write(path / f"word {k}/{number}.wav", sound, logmel.RATE)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of what is kept of the project, with a reader's own files in it."""
@@ -162,7 +150,7 @@ def project(tmp_path_factory):
     for name in PICTURES:
         draw(folder / name, rng)
     for name in ("my_sounds", "my_words"):
-        say(folder / name, rng)
+        say(folder / name)
     for name in ("new.jpg", "new1.jpg", "new2.jpg"):
         shutil.copyfile(folder / "my_leaves/oak/1.jpg", folder / name)
     Image.open(folder / "new.jpg").save(folder / "new.png")

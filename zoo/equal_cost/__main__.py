@@ -55,10 +55,11 @@ def one(protocol: str, method: str, seed: int, share: float, runs: Path, folder:
     from zoo.equal_cost.asking import training_of  # TensorFlow
 
     words, path = words_of(protocol, method, seed, share), path_of(protocol, folder)
-    recorded = read(path).get(method, {}).get(seed)
+    known = read(path)
+    recorded = known.get(method, {}).get(seed)
     if recorded and recorded.command == f"python -m {' '.join(words)}":
         print(f"{protocol}, {method}, seed {seed}: recorded")
-        return read(path)
+        return known
     print(f"{protocol}, {method}, seed {seed}: python -m {' '.join(words)}", flush=True)
     run = runs / f"{method.replace(' ', '-')}-seed-{seed}"
     if not (run / "metrics.json").is_file():
@@ -68,10 +69,10 @@ def one(protocol: str, method: str, seed: int, share: float, runs: Path, folder:
             raise ZooError(f"The training of {method} ended with exit code {code}; see above.")
     found = training_of(words, run)
     with store.lock():
-        known = read(path)
+        known = read(path)  # another process may have added to it
         known.setdefault(method, {})[seed] = found
         write(path, known)
-    return read(path)
+    return known
 
 
 def _parser() -> Parser:

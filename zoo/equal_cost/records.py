@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chapters.engine import files
+from chapters.engine.results import misfit
 from zoo.equal_cost.methods import METHODS
 from zoo.errors import ZooError
 from zoo.records import safety
@@ -56,8 +57,7 @@ def read(path: Path) -> Known:
 
 
 def _training(one: dict) -> Training:
-    kinds = {key: isinstance(one.get(key), kind) for key, kind in FIELDS.items()}
-    if len(one) != len(FIELDS) or not all(kinds.values()):
+    if set(one) != set(FIELDS) or misfit(one, FIELDS):
         raise ValueError("other fields than those of a training")
     course, answers = map(_arrays, (one["course"], one["answers"]))
     if set(course) != set(COURSE) or len({len(values) for values in course.values()}) != 1:
