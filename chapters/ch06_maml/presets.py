@@ -231,6 +231,14 @@ ACTING = {
         "steps": 100,
         "seeds": 3,
     },
+    # The paper's other world, a tenth of its tasks in a step: needs MuJoCo.
+    "cheetah": {
+        "world": "cheetah",
+        "horizon": 200,
+        "tasks": 4,
+        "steps": 200,
+        "seeds": 2,
+    },
 }
 
 

@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> None:
     run.figure("learning_curve", acting.pictures.learning_curve(loops[0].history))
     measure = next(iter(found[NAME]))
     run.figure("return_by_steps", acting.pictures.return_by_steps(found, measure))
-    if config.world == "navigation":
-        run.figure("paths", acting.pictures.paths(first, config))
+    if config.world != "bandits":
+        run.figure("paths", acting.pictures.picture(first, config))
     print(f"Weights, metrics and pictures are in {run.path}.")
 
 

@@ -328,8 +328,8 @@ class ActingOptions(RunConfig):
     world: str = option(
         "navigation",
         "navigation: a point finds a goal it cannot see; bandits: slot machines, with other arms "
-        "in every task",
-        choices=("navigation", "bandits"),
+        "in every task; cheetah: MuJoCo's, paid for running forwards or backwards",
+        choices=("navigation", "bandits", "cheetah"),
     )
     horizon: int = option(100, "steps of a trajectory", minimum=1, maximum=ITEMS)
     reward: str = option(

@@ -15,6 +15,7 @@ class World:
         actions: numbers of an action, or of choices where it is discrete.
         discrete: whether an action is one of ``actions`` choices.
         limit: largest size of each number of an action that is not; larger ones are cut.
+        compiled: whether XLA compiles its steps; it cannot where they leave the graph.
     """
 
     name = ""
@@ -22,6 +23,7 @@ class World:
     actions = 1
     discrete = False
     limit = 1.0
+    compiled = True
 
     def __init__(self, horizon: int):
         if horizon < 1:

@@ -44,9 +44,10 @@ def return_by_steps(found: dict, measure: str):
     return figure
 
 
-def picture(learner, config, width: float):
-    """Paths in the plane, or what is chosen of machines, as the zoo shows a policy."""
-    figure = (paths if config.world == "navigation" else choices)(learner, config)
+def picture(learner, config, width: float = WIDTH):
+    """What a policy does in its world before and after one inner step."""
+    draw = {"navigation": paths, "bandits": choices, "cheetah": ways}[config.world]
+    figure = draw(learner, config)
     figure.set_figwidth(min(width, figure.get_figwidth()))
     return figure
 
@@ -76,8 +77,29 @@ def choices(learner, config, seed: int = 0):
     return figure
 
 
+def ways(learner, config, seed: int = 0):
+    """How far cheetahs have come at every moment, before and after one inner step."""
+    world = make_world(config)
+    directions = world.tasks(2, tf.constant([seed, 3]))
+    before, after = _before_and_after(learner, world, directions, config.trajectories, seed)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), layout="constrained", sharey=True)
+    seconds = world.simulator.seconds * np.arange(1, config.horizon + 1)
+    for number, axis in enumerate(axes):
+        paid = "forwards" if directions[number] > 0 else "backwards"
+        looks = ((before, "0.75", "before"), (after, "tab:blue", "after one step"))
+        for drawn, colour, name in looks:
+            speed = drawn.observation[number, :PATHS, :, world.FORWARDS]  # [trajectory, time]
+            way = np.cumsum(speed, axis=-1) * world.simulator.seconds
+            axis.plot(seconds, way.T, color=colour, linewidth=1, label=name)
+        axis.axhline(0, color="0.1", linewidth=0.8)
+        axis.set(xlabel="seconds", title=f"paid for running {paid}")
+    axes[0].set_ylabel("way, metres")
+    legend(figure)
+    return figure
+
+
 def _before_and_after(learner, world, task, trajectories: int, seed: int):
-    weights = learner.start(SHOWN)
+    weights = learner.start(task.shape[0])
     seeds = [tf.constant([seed, number]) for number in (4, 5)]
     before = rollout(world, learner.policy, weights, task, trajectories, seeds[0])
     adapted = learner.step_on(weights, before)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from chapters.experiments.acting.policies import CategoricalPolicy, GaussianPolicy, Policy
 from chapters.experiments.options import ActingOptions, widths
-from datasets.worlds import Bandits, Navigation, World
+from datasets.worlds import Bandits, Cheetah, Navigation, World
 
 VALIDATION, TEST = 1_000_000, 2_000_000  # tasks of validation and test have seeds of their own
 
@@ -34,6 +34,8 @@ def make_world(config: ActingOptions) -> World:
     """The world of the options."""
     if config.world == "bandits":
         return Bandits(config.horizon, config.arms)
+    if config.world == "cheetah":
+        return Cheetah(config.horizon)
     return Navigation(config.horizon, config.reward)
 
 
@@ -68,6 +70,7 @@ def describe(config: ActingOptions) -> str:
     what = {
         "navigation": f"navigation, paid by minus the {_paid(config)}",
         "bandits": f"bandits with {config.arms} arms",
+        "cheetah": "half-cheetahs, paid for running forwards or backwards",
     }[config.world]
     return (
         f"World: {what}, {config.horizon} steps. Training: {config.steps} steps of {config.tasks} "

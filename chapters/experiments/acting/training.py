@@ -47,5 +47,5 @@ def loop(train_step, learner, optimizer, training, validation, run, config) -> L
         monitor="val_return",
         # Faster, and always the same bits: without it TensorFlow adds up three gradients or more in
         # an order that depends on which of their buffers is free first.
-        xla=True,
+        xla=training.world.compiled,
     )
