@@ -57,7 +57,7 @@ def in_graph(world, learner, task, trajectories: int):
     """A function that draws all trajectories with the first weights."""
     weights = learner.start(task.shape[0])
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, jit_compile=True)  # as in training
     def draw(seed):
         return rollout(world, learner.policy, weights, task, trajectories, seed)
 
@@ -70,6 +70,7 @@ def outer_step(world, learner, task, config):
     step = tf.function(
         policy_gradient.outer_step(learner, optimizer, world, config.trajectories),
         autograph=False,
+        jit_compile=True,
     )
     return lambda: float(step((task, ()), tf.constant([0, 1]))["loss"])
 

@@ -71,5 +71,8 @@ def test_time_is_up_at_the_horizon_and_actions_outside_are_refused():
     assert [environment.step(still)[3] for _ in range(3)] == [False, False, True]
     with pytest.raises(gymnasium.error.InvalidAction, match="give one that it contains"):
         environment.step(np.array([2.0, 0.0], np.float32))
+    longer = gymnasium.make("metazoo/Navigation-v0", horizon=120)
+    longer.reset(seed=0)
+    assert [longer.step(still)[3] for _ in range(120)].index(True) == 119
     with pytest.raises(gymnasium.error.NameNotFound):
         gymnasium.make("metazoo/Nowhere-v0")
