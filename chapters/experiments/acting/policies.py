@@ -111,13 +111,13 @@ class GaussianPolicy(Policy):
     def log_probability(self, distribution, action):
         """log pi(a | x): [task, item]."""
         z = (action - distribution.mean) * tf.exp(-distribution.log_std)
-        terms = -0.5 * z**2 - distribution.log_std - 0.5 * LOG_2PI
+        terms = -0.5 * tf.square(z) - distribution.log_std - 0.5 * LOG_2PI
         return tf.reduce_sum(terms, axis=-1)
 
     def divergence(self, old, new):
         """KL(old || new): [task, item]."""
         variance = tf.exp(2 * (old.log_std - new.log_std))
-        apart = ((old.mean - new.mean) * tf.exp(-new.log_std)) ** 2
+        apart = tf.square((old.mean - new.mean) * tf.exp(-new.log_std))
         terms = new.log_std - old.log_std + 0.5 * (variance + apart - 1)
         return tf.reduce_sum(terms, axis=-1)
 

@@ -78,3 +78,28 @@ def test_the_weights_of_a_task_are_its_own_and_a_policy_survives_saving(kind, tm
     again = keras.saving.load_model(tmp_path / "policy.keras")
     np.testing.assert_array_equal(again(seen()[0]), policy(seen()[0]))
     assert len(again.parameters()) == len(policy.parameters())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_three_derivatives_are_finite_where_an_action_is_the_mean(compiled):
+    """TRPO through an inner step has three; a power of 2 has none of them at 0."""
+    policy = GaussianPolicy(keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(2)]))
+    x, actions = tf.ones([1, 3, 1]), tf.constant([[[0.0, 0.0], [0.0, 1.0], [-2.0, 0.0]]])
+
+    def derivatives(mean):
+        weights = [tf.zeros([1, 1, 2]), mean, tf.zeros([1, 2])]
+        with tf.GradientTape() as third:
+            third.watch(mean)
+            with tf.GradientTape() as second:
+                second.watch(mean)
+                with tf.GradientTape() as first:
+                    first.watch(mean)
+                    p = policy.log_probability(policy.distribution(weights, x), actions)
+                    p = tf.reduce_sum(tf.exp(p))
+                one = first.gradient(p, mean)
+            two = second.gradient(one, mean)
+        return one, two, third.gradient(two, mean)
+
+    function = tf.function(derivatives, autograph=False, jit_compile=compiled)
+    for derivative in function(tf.zeros([1, 2])):
+        assert np.isfinite(derivative).all()
