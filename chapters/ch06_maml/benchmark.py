@@ -20,7 +20,7 @@ import tensorflow as tf
 from chapters.ch06_maml import maml, networks, train_sine
 from chapters.ch06_maml.losses import cross_entropy
 from chapters.ch06_maml.presets import SCRIPTS
-from chapters.engine import script, timing
+from chapters.engine import processor, script, timing
 from chapters.engine.apart import Apart, shown
 from chapters.engine.configuration import Parser, build, whole, within
 from chapters.engine.loop import Loop
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         "--query", type=within(whole, 1, 100), default=15, help="queries per class (default: 15)"
     )
     options = parser.parse_args(argv)
-    print(f"Device: {script.prepare(seed=0)}.")
+    print(f"Device: {script.prepare(seed=0, side_by_side=True)}.")
     if options.only != "images":
         sine_table(options.repeats)
     if options.only != "sine":
@@ -131,6 +131,7 @@ def image_table(repeats: int, query: int) -> None:
     """Milliseconds of a meta-step on images, beside the time of its multiplications alone."""
     print(f"\nImages: {WAY}-way 1-shot, {query} queries per class, {FILTERS} filters, 2nd order.")
     head = "".join(name.rjust(14) for name in ("ms", "x bound", "x best of ours"))
+    cores = processor.cores()
     for tasks in (8, 32):
         for inner_steps in (1, 5):
             functions = {
@@ -141,10 +142,10 @@ def image_table(repeats: int, query: int) -> None:
                 "torch", f"{PEERS}:torch_conv", tasks, WAY, query, inner_steps, INNER_RATE
             )
             functions["torch.func vmap"] = torch
-            product = {"product": timing.matrix_product()}
+            product = {"product": timing.matrix_product(cores)}
             seconds = timing.time_in_turns({**functions, **product}, repeats)
             operations = tasks * task_operations(query, inner_steps)
-            bound = operations / timing.matrix_speed(seconds.pop("product"))
+            bound = operations / timing.matrix_speed(seconds.pop("product"), cores)
             medians = {name: float(np.median(times)) for name, times in seconds.items()}
             best = min(median for name, median in medians.items() if "ours" in name)
             print(f"\n{f'{tasks} tasks, {inner_steps} inner step(s)':26}{head}")

@@ -33,7 +33,7 @@ NAMES = {"maml": "MAML", "anil": "ANIL", "adml": "ADML", "caml": "CAML"}
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_omniglot"], argv)
-    device = script.prepare(config.seed)
+    device = adaptation.prepare(config)
     strategy = strategies.make(config.strategy)
 
     # Data: classes are split first, tasks are drawn from one split each.

@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_omniglot"], argv)
     learners.check(config)
-    device = script.prepare(config.seed)
+    device = adaptation.prepare(config)
     strategy = strategies.make(config.strategy)
 
     # Data: classes are split first, tasks are drawn from one split each; outliers to train on only.

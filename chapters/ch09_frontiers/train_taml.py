@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_taml"], argv)
     check(config)
-    device = script.prepare(config.seed)
+    device = adaptation.prepare(config)
     data, config = adaptation.load(config)
     run = RunFolder.open(config, __spec__.name, device)
     print(f"Device: {device}. Run folder: {run.path}.", images.describe(data, config), sep="\n")

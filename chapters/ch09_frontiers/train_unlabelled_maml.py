@@ -25,7 +25,7 @@ PUBLISHED = {"copies": COPIES_PUBLISHED, "clusters": CLUSTERS_PUBLISHED, "true":
 def main(argv: list[str] | None = None) -> None:
     """Run the script with command-line arguments ``argv``."""
     config = configuration.parse(SCRIPTS["train_unlabelled_maml"], argv)
-    device = script.prepare(config.seed)
+    device = adaptation.prepare(config)
     strategy = strategies.make(config.strategy)
 
     # Data: pictures, and tasks made of them. Only the test knows classes.

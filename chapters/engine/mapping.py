@@ -13,6 +13,8 @@ The outer update is a weighted sum of the gradients of tasks. Where all weights 
 
 import tensorflow as tf
 
+from chapters.engine import processor
+
 MODES = ("sequential", "batched")
 
 
@@ -46,14 +48,13 @@ def mean_over_tasks(gradient, tasks, mode: str = "sequential"):
         return [g for g in gradients if g is not None], metrics
 
     # The gradient of a task is added to the sum, so the intermediate results of one task can go:
-    # this keeps the memory constant. Two tasks may be under way at a time: their operations are
-    # too small to keep two cores busy.
+    # this keeps the memory constant.
     count = tf.shape(tf.nest.flatten(tasks)[0])[0]
     _, total = tf.while_loop(
         lambda number, _: number < count,
         lambda number, total: (number + 1, tf.nest.map_structure(tf.add, total, one(number))),
         (tf.constant(1), one(0)),
-        parallel_iterations=2,
+        parallel_iterations=under_way(),
     )
     gradients, metrics = tf.nest.map_structure(lambda x: x / tf.cast(count, x.dtype), total)
     for number in missing:
@@ -81,22 +82,31 @@ def each_task(function, tasks, mode: str = "sequential"):
         results = function(tf.nest.map_structure(lambda x: x[None], task))
         return tf.nest.map_structure(lambda x: x[0], results)
 
-    return map_tasks(one, tasks)
+    return map_tasks(one, tasks, under_way())
 
 
-def map_tasks(function, tasks):
+def under_way() -> int:
+    """Tasks whose operations may run at a time: one alone is too small to keep two cores busy.
+
+    No sum depends on it: each has its operands in the order of the tasks.
+    """
+    return max(2, processor.cores())
+
+
+def map_tasks(function, tasks, at_a_time: int = 1):
     """Results of ``function`` on each task, one after the other, stacked.
 
     Args:
         function: task (structure of tensors without the task axis) -> structure of tensors.
         tasks: structure of tensors [task, ...].
+        at_a_time: tasks whose operations may run at a time.
     """
     first = tf.nest.map_structure(lambda x: x[0], tasks)
     signature = tf.nest.map_structure(
         lambda x: tf.TensorSpec(x.shape, x.dtype), _result_of(function, first)
     )
     plain = tf.autograph.experimental.do_not_convert(function)  # converting makes tracing slow
-    return tf.map_fn(plain, tasks, fn_output_signature=signature, parallel_iterations=1)
+    return tf.map_fn(plain, tasks, fn_output_signature=signature, parallel_iterations=at_a_time)
 
 
 def _check(mode):

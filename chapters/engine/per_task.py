@@ -205,7 +205,8 @@ def _normalise(layer, own, x, counted):
     gamma = own.pop(0) if layer.scale else None
     beta = own.pop(0) if layer.center else None
     axes = list(range(1, len(x.shape) - 1))  # all but task and channel
-    mean, variance = _moments(x[:, :counted], axes, keepdims=True)  # [task, 1, ..., channel]
+    counting = x if counted is None else x[:, :counted]
+    mean, variance = _moments(counting, axes, keepdims=True)  # [task, 1, ..., channel]
     # y = gamma (x - mean) / sqrt(variance + epsilon) + beta
     scale = tf.math.rsqrt(variance + layer.epsilon)
     scale = scale if gamma is None else scale * _spread(gamma, x)

@@ -82,15 +82,21 @@ def _leave(sentence: str, code: int) -> None:
     sys.exit(code)
 
 
-def prepare(seed: int) -> str:
+def prepare(seed: int, side_by_side: bool = False) -> str:
     """Set up devices and seeds; returns a line that names device, threads and oneDNN.
 
     Memory growth is on for every GPU, so that several programs can share one. Operations are
     deterministic: resuming must give the bits of an unbroken run.
+
+    Args:
+        seed: of everything random.
+        side_by_side: see ``processor.prefer_tasks_side_by_side``.
     """
     import keras
     import tensorflow as tf
 
+    if side_by_side:
+        processor.prefer_tasks_side_by_side()
     with quiet.held():  # a machine without a GPU says so in a line that looks like an error
         gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:

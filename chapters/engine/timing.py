@@ -46,13 +46,18 @@ def seconds_of(function: Callable) -> float:
     return time.perf_counter() - started
 
 
-def matrix_product() -> Callable:
-    """A large matrix product, the fastest that the machine multiplies and adds."""
-    matrix = tf.random.uniform([MATRIX, MATRIX])
-    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
+def matrix_product(at_once: int = 1) -> Callable:
+    """A large matrix product, the fastest that the machine multiplies and adds.
+
+    Args:
+        at_once: products side by side: one, or as many as there are cores where an operation has
+            one thread.
+    """
+    matrices = [tf.random.uniform([MATRIX, MATRIX]) for _ in range(at_once)]
+    product = tf.function(lambda: tf.add_n([tf.reduce_sum(one @ one) for one in matrices]))
     return lambda: product().numpy()
 
 
-def matrix_speed(seconds: list[float]) -> float:
+def matrix_speed(seconds: list[float], at_once: int = 1) -> float:
     """Multiplications and additions per second of ``matrix_product``."""
-    return 2 * MATRIX**3 / float(np.median(seconds))
+    return at_once * 2 * MATRIX**3 / float(np.median(seconds))

@@ -7,6 +7,7 @@ another (honest), and with those of the queries (transductive), as most papers.
 import dataclasses
 import functools
 
+from chapters.engine import script
 from chapters.engine.divergence import explain_divergence
 from chapters.engine.errors import ConfigError
 from chapters.engine.evaluation import Conditions, Evaluator
@@ -27,6 +28,11 @@ def mapping(config: AdaptationOptions) -> str:
     """``--mapping``; convolutions are faster one task at a time, dense networks all at once."""
     fastest = {"conv4": "sequential", "dense4": "batched"}[config.network]
     return fastest if config.mapping == "auto" else config.mapping
+
+
+def prepare(config: AdaptationOptions) -> str:
+    """``script.prepare``, for one task at a time or all at once."""
+    return script.prepare(config.seed, side_by_side=mapping(config) == "sequential")
 
 
 def load(config: AdaptationOptions):

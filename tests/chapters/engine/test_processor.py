@@ -42,6 +42,34 @@ def test_threads_are_those_tensorflow_may_use(monkeypatch):
     assert processor.setting()["threads"] == 5
 
 
+SIDE_BY_SIDE = """
+import tensorflow as tf
+from chapters.engine import processor, script
+{before}
+script.prepare(0, side_by_side={asked})
+print(processor.setting()["threads"], processor.cores())
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "own", "expected"),
+    [
+        (True, "", {}, 1),
+        (False, "", {}, processor.cores()),
+        (True, "", {"TF_NUM_INTRAOP_THREADS": "3"}, 3),
+        (True, "tf.zeros([1]) + 1", {}, processor.cores()),  # it computes already
+    ],
+)
+def test_tasks_side_by_side_have_one_thread_for_an_operation(asked, before, own, expected):
+    environment = {k: v for k, v in os.environ.items() if k != processor.THREADS} | own
+    code = SIDE_BY_SIDE.format(asked=asked, before=before)
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    threads, cores = told.stdout.split()[-2:]
+    assert int(threads) == expected and int(cores) == processor.cores(), told.stderr
+
+
 def test_the_setting_in_words():
     assert processor.wording(threads=1, onednn=False) == "1 thread, oneDNN off"
     assert processor.wording(threads=2, onednn=True) == "2 threads, oneDNN on"

@@ -19,6 +19,13 @@ def test_functions_take_turns_after_two_calls_to_warm_up():
 def test_the_speed_is_operations_by_time():
     # A product of two n x n matrices has n^3 multiplications and as many additions.
     assert timing.matrix_speed([2.0, 4.0, 9.0]) == pytest.approx(2 * timing.MATRIX**3 / 4.0)
+    assert timing.matrix_speed([4.0], at_once=3) == 3 * timing.matrix_speed([4.0])
+
+
+def test_products_at_once_are_products_of_their_own(monkeypatch):
+    monkeypatch.setattr(timing, "MATRIX", 2)
+    monkeypatch.setattr(timing.tf.random, "uniform", lambda shape: timing.tf.ones(shape))
+    assert [timing.matrix_product(n)() for n in (1, 3)] == [8.0, 24.0]
 
 
 def test_several_calls_in_a_row_count_as_their_median():
