@@ -247,7 +247,7 @@ FULL = {
 @pytest.mark.parametrize("error", FULL.values(), ids=FULL)
 @pytest.mark.parametrize("module", [*SCRIPTS, "chapters.ch06_maml.gradcheck"])
 def test_what_does_not_fit_into_memory_is_one_sentence(module, error, monkeypatch, capsys):
-    def full(*_):
+    def full(*_, **__):
         raise error()
 
     monkeypatch.setattr(script, "prepare", full)
