@@ -51,7 +51,7 @@ def fields():
 def stopped(monkeypatch):
     """No script gets beyond its options."""
 
-    def accepted(*_):
+    def accepted(*_, **__):
         raise Accepted
 
     monkeypatch.setattr(script, "prepare", accepted)
