@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     config = configuration.parse(SCRIPTS["train_meta_lstm"], argv)
     if not config.inner_steps:
         raise ConfigError("--inner-steps is 0, with which the cell learns nothing; give 1 or more.")
-    device = script.prepare(config.seed)
+    device = adaptation.prepare(config)
     strategy = strategies.make(config.strategy)
 
     # Data: classes are split first, tasks are drawn from one split each.

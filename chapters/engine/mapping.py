@@ -2,7 +2,7 @@
 
 A chapter writes a function of tasks [task, ...], with tape, prediction, loss and gradient. Here it
 is given all tasks of a batch (``batched``: memory of all) or one after the other inside the graph
-(``sequential``: memory of one, however many there are). The numbers are the same. Which one is
+(``sequential``: memory of a few, however many there are). The numbers are the same. Which one is
 faster depends on the network: many small matrix products are better done at once, convolutions one
 task at a time (``python -m chapters.ch06_maml.benchmark``).
 

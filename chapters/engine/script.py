@@ -97,15 +97,22 @@ def prepare(seed: int, side_by_side: bool = False) -> str:
 
     if side_by_side:
         processor.prefer_tasks_side_by_side()
-    with quiet.held():  # a machine without a GPU says so in a line that looks like an error
-        gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
+    for gpu in gpus():
         tf.config.experimental.set_memory_growth(gpu, True)
     # Every evaluation has a graph of its own; TensorFlow takes that for repeated tracing and warns.
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    if not gpus:
+    if not gpus():
         return f"CPU, {os.cpu_count()} cores, {processor.wording(**processor.setting())}"
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]
-    return f"{len(gpus)} GPU: {', '.join(names)}"
+    details = map(tf.config.experimental.get_device_details, gpus())
+    names = [one.get("device_name", "?") for one in details]
+    return f"{len(names)} GPU: {', '.join(names)}"
+
+
+def gpus() -> list:
+    """The GPUs that TensorFlow sees."""
+    import tensorflow as tf
+
+    with quiet.held():  # a machine without a GPU says so in a line that looks like an error
+        return tf.config.list_physical_devices("GPU")

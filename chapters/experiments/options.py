@@ -271,7 +271,7 @@ class InnerLoopOptions(RunConfig):
     )
     mapping: str = option(
         "auto",
-        "tasks one after the other, in the memory of one, or all at once; auto: the faster way",
+        "tasks one after the other, in the memory of a few, or all at once; auto: the faster way",
         choices=("auto", "sequential", "batched"),
     )
 

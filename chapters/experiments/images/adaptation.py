@@ -25,9 +25,10 @@ UNTRAINED = "untrained network, adapted"
 
 
 def mapping(config: AdaptationOptions) -> str:
-    """``--mapping``; convolutions are faster one task at a time, dense networks all at once."""
-    fastest = {"conv4": "sequential", "dense4": "batched"}[config.network]
-    return fastest if config.mapping == "auto" else config.mapping
+    """``--mapping``; on a CPU convolutions are faster one task at a time, all else all at once."""
+    if config.mapping != "auto":
+        return config.mapping
+    return "sequential" if config.network == "conv4" and not script.gpus() else "batched"
 
 
 def prepare(config: AdaptationOptions) -> str:

@@ -26,15 +26,20 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize(
-    ("network", "mapping", "expected"),
+    ("network", "mapping", "gpus", "expected"),
     [
-        ("conv4", "auto", "sequential"),
-        ("dense4", "auto", "batched"),
-        ("conv4", "batched", "batched"),
-        ("dense4", "sequential", "sequential"),
+        ("conv4", "auto", [], "sequential"),
+        ("conv4", "auto", ["GPU:0"], "batched"),
+        ("dense4", "auto", [], "batched"),
+        ("conv4", "batched", [], "batched"),
+        ("conv4", "sequential", ["GPU:0"], "sequential"),
+        ("dense4", "sequential", [], "sequential"),
     ],
 )
-def test_mapping_is_the_faster_one_unless_it_is_named(network, mapping, expected):
+def test_mapping_is_the_faster_one_unless_it_is_named(
+    network, mapping, gpus, expected, monkeypatch
+):
+    monkeypatch.setattr(adaptation.script, "gpus", lambda: gpus)
     config = AdaptationOptions(network=network, mapping=mapping)
     assert adaptation.mapping(config) == expected
 
