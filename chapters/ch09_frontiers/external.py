@@ -11,6 +11,7 @@ import numpy as np
 import datasets
 from chapters.engine.errors import ConfigError
 from chapters.experiments import images
+from chapters.experiments.folders import tell_of_changes
 from chapters.experiments.options import ImageOptions
 from datasets.dataset import Dataset
 from datasets.errors import DataError
@@ -65,7 +66,18 @@ def load(config) -> tuple[Dataset, Dataset, ImageOptions]:
             )
         external = _foreign(config)
     _check_apart(data, external)
-    return data, external, config
+    return data, external, config if config.data in images.SETS else _fit_ways(data, config)
+
+
+def _fit_ways(data: Dataset, config):
+    """Ways that a folder has classes for; a head that has outputs has one way for all."""
+    way, columns = min(config.way, len(data.classes("train"))), config.columns
+    if config.head != "prototypical":
+        way = min(way, *(len(data.classes(split)) for split in ("val", "test")))
+        columns = f"{way}w{config.shot}s"
+    fitted = dataclasses.replace(config, way=way, columns=columns)
+    tell_of_changes(config, fitted, "gives classes to tasks and to concepts, none to both")
+    return fitted
 
 
 def halves(data: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from chapters.engine import configuration
 from chapters.engine.errors import ConfigError
 from datasets import DataError, Dataset
 from datasets.sets import emoji
+from tests.chapters.experiments.test_images import write_folder
 
 
 def options(*arguments):
@@ -23,6 +24,17 @@ def test_halves_share_no_alphabet_and_lose_no_class():
     alphabets = [{data.class_names[k].split("/")[0] for k in part} for part in (own, other)]
     assert not alphabets[0] & alphabets[1] and min(map(len, alphabets)) >= 2
     assert not np.array_equal(own, external.halves(data, seed=2)[0])
+
+
+@pytest.mark.parametrize(
+    ("head", "way", "columns"), [("prototypical", 4, "2w1s"), ("maml", 2, "2w1s")]
+)
+def test_ways_are_what_the_halves_of_a_folder_have(head, way, columns, tmp_path):
+    folder = write_folder(tmp_path, classes=12)
+    config = options("--data", folder, "--head", head, "--way", "5", "--columns", "5w1s")
+    data, foreign, fitted = external.load(config)
+    assert len(data.classes("train")) == len(foreign.classes("external")) == 4
+    assert (fitted.way, fitted.columns) == (way, columns)
 
 
 def test_external_classes_are_none_of_tasks_validation_or_test():
