@@ -111,7 +111,7 @@ def table(found: Returns, config: ActingOptions) -> str:
     for name in next(iter(found.values())):
         measure = RETURN[name]
         lines += [
-            f"\nMean {measure.label} in {config.test_tasks} tasks never seen, "
+            f"\nMean {measure.label} in {config.test_tasks} {_which(config)}, "
             f"{config.test_trajectories} trajectories, 95 % interval over {over},\nafter that "
             "many inner steps:\n",
             " " * width + "".join(f"{steps}".rjust(17) for steps in shown),
@@ -125,6 +125,11 @@ def table(found: Returns, config: ActingOptions) -> str:
             ]
             lines.append(who.ljust(width) + "".join(cell.rjust(17) for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def _which(config: ActingOptions) -> str:
+    """What the tasks of a test are, beside those of the training."""
+    return "tasks, half of each kind" if config.world == "cheetah" else "tasks never seen"
 
 
 def rows(found: Returns, config: ActingOptions) -> list[dict]:
