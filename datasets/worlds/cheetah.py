@@ -92,10 +92,10 @@ class Simulator:
                 f"The cheetah needs MuJoCo and gymnasium ({error}); install them by "
                 "`pip install -r requirements-mujoco.txt`."
             ) from None
-        text = (package / "envs" / "mujoco" / "assets" / "half_cheetah.xml").read_text()
+        model = package / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
         warn = mujoco.get_mju_user_warning()
         mujoco.set_mju_user_warning(lambda _: None)  # the model's totals of mass are out of fashion
-        self._model = mujoco.MjModel.from_xml_string(text)
+        self._model = mujoco.MjModel.from_xml_string(model.read_text(encoding="utf-8"))
         mujoco.set_mju_user_warning(warn)
         threads = os.cpu_count() or 1
         self._each = [mujoco.MjData(self._model) for _ in range(threads)]
