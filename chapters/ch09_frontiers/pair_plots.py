@@ -18,7 +18,8 @@ def courses(histories: dict[str, list], metrics: dict[str, str]):
         metrics: name of a metric -> of its axis; one may be drawn with two lines, as
             ``"entropy_before entropy_after"``: the first dashed.
     """
-    figure, axes = plt.subplots(1, len(metrics), figsize=(WIDTH, 3.4), squeeze=False,
+    height = 2.8 + 0.15 * len(histories)  # half of the legend's lines
+    figure, axes = plt.subplots(1, len(metrics), figsize=(WIDTH, height), squeeze=False,
                                 layout="constrained")  # fmt: skip
     for axis, (names, title) in zip(axes[0], metrics.items(), strict=True):
         pair = names.split()
@@ -26,8 +27,10 @@ def courses(histories: dict[str, list], metrics: dict[str, str]):
             steps = [row["step"] for row in several[0]]
             for metric, line in zip(pair, ("--", "-")[-len(pair) :], strict=True):
                 values = np.mean([[row[f"val_{metric}"] for row in one] for one in several], axis=0)
-                name = method if line == "-" else f"{method}, before the inner steps"
+                name = method if line == "-" else None
                 axis.plot(steps, values, line, color=colour, marker=".", label=name)
+        if len(pair) > 1:
+            axis.plot([], [], "--", color="0.4", label="before the inner steps")
         axis.set(xlabel="outer step", ylabel=title)
         whole_numbers(axis)
     legend(figure)
