@@ -13,7 +13,8 @@ from datasets.worlds.cheetah import COST, JOINTS, NOISE, PLACE, SPEEDS
 SEED = tf.constant([1, 2])
 
 
-def test_a_run_is_that_of_gymnasiums_cheetah():
+def test_a_run_is_that_of_gymnasiums_cheetah(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo logs warnings where it is started
     environment = pytest.importorskip("gymnasium").make("HalfCheetah-v5", ctrl_cost_weight=COST)
     theirs = environment.unwrapped
     world, forwards = Cheetah(), tf.ones([1])
@@ -77,6 +78,12 @@ def test_it_begins_standing_but_for_some_noise():
     pose, speeds = begun[..., PLACE:SPEEDS], begun[..., SPEEDS:]
     assert np.abs(pose).max() <= NOISE and pose.std() == pytest.approx(NOISE / 3**0.5, rel=0.02)
     assert speeds.std() == pytest.approx(NOISE, rel=0.02)
+
+
+def test_loading_the_model_warns_nobody(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Cheetah()
+    assert not any(tmp_path.iterdir()) and "WARNING" not in capfd.readouterr().err
 
 
 def test_without_mujoco_it_is_one_sentence(monkeypatch):
