@@ -1,7 +1,6 @@
 """What every script does around its own work: device, seeds, and errors in one sentence."""
 
 import errno
-import os
 import sys
 from collections.abc import Callable
 
@@ -104,7 +103,7 @@ def prepare(seed: int, side_by_side: bool = False) -> str:
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     if not gpus():
-        return f"CPU, {os.cpu_count()} cores, {processor.wording(**processor.setting())}"
+        return f"CPU, {processor.cores()} cores, {processor.wording(**processor.setting())}"
     details = map(tf.config.experimental.get_device_details, gpus())
     names = [one.get("device_name", "?") for one in details]
     return f"{len(names)} GPU: {', '.join(names)}"

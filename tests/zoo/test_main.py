@@ -60,7 +60,7 @@ def test_predict_prints_names_with_probabilities(capsys, leaves):
 def test_publish_report_and_record(capsys, own_zoo, finished_run):
     code, _, err = ask(capsys, "publish", finished_run, "mine")  # its pixels are as good
     assert (code, err.count("\n")) == (2, 1)
-    assert "not above 'pixels, nearest neighbour'" in err and "--anyway" in err
+    assert "not better than 'pixels, nearest neighbour'" in err and "--anyway" in err
     code, out, _ = ask(capsys, "publish", finished_run, "mine", "--anyway")
     assert code == 0
     assert "holds weights, options and card" in out

@@ -172,7 +172,7 @@ def test_doubtful_figures_are_published_only_when_asked_and_the_card_says_so(
     for row in metrics["results"]:
         row |= {"mean": 0.5, "interval": 0.1, "episodes": 599}
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
-    with pytest.raises(ZooError, match="tested on 599 episodes.*not above 'pixels.*--anyw"):
+    with pytest.raises(ZooError, match="tested on 599 episodes.*not better than 'pixels.*--anyw"):
         zoo.publish(run, "mine")
     assert not (own_zoo / "mine").exists() and not results.FILE.exists()
     zoo.publish(run, "mine", anyway=True)

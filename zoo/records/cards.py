@@ -166,7 +166,7 @@ def doubts(method: str, rows: list[dict]) -> list[str]:
         lead, uncertainty = _lead(first, row, rows)
         if not lead > uncertainty:
             heading = wording.column(results.as_text(first))
-            found.append(f"not above {row['method']!r} outside the intervals ({heading})")
+            found.append(f"not better than {row['method']!r} outside the intervals ({heading})")
     return found
 
 
