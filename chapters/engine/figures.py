@@ -209,12 +209,21 @@ def write_values(axis, x, y, above: bool = True, **text) -> None:
 
 
 def legend(figure, columns: int = 2) -> None:
-    """The legend above the picture, where it hides nothing; every name once."""
+    """The legend above the picture, where it hides nothing; every name once.
+
+    Args:
+        figure: picture whose axes have named lines.
+        columns: as many, or fewer where the names are too long for the width of the picture.
+    """
     handles = {}
     for axis in figure.axes:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
-    figure.legend(handles.values(), handles, loc="outside upper left", ncols=columns)
+    for count in range(columns, 0, -1):
+        box = figure.legend(handles.values(), handles, loc="outside upper left", ncols=count)
+        if count == 1 or box.get_window_extent().width <= figure.bbox.width:
+            break
+        box.remove()
 
 
 def whole_numbers(axis) -> None:

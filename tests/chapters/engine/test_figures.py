@@ -124,6 +124,18 @@ def test_the_learning_curve_says_on_what_its_lines_were_measured():
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
 
 
+@pytest.mark.parametrize("letters", [1, 24, 120])
+def test_the_legend_is_no_wider_than_the_picture(letters):
+    figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+    for k in range(5):
+        axis.plot([0, 1], label=f"{k}" * letters)
+    figures.legend(figure, columns=5)
+    (legend,) = figure.legends
+    width, columns = legend.get_window_extent().width, legend._ncols
+    assert width <= figure.bbox.width or columns == 1
+    assert len(legend.get_texts()) == 5 and (columns == 5) == (letters == 1)
+
+
 def test_a_measure_that_training_does_not_take_leaves_its_line_out():
     rows = [{"step": s, "loss": 1 / s, "val_accuracy": 0.5} for s in (1, 2, 3, 4)]
     loss, accuracy = figures.learning_curve(rows).axes
