@@ -409,7 +409,7 @@ SPOKEN = {
         "validation_episodes": 20,
         "test_episodes": 100,
     },
-    "words": {},
+    "words": {"words": 3000, "steps": 16_000, "validation_episodes": 50},
 }
 
 # --- scripts and models ---------------------------------------------------------------------------

@@ -12,11 +12,14 @@ from chapters.ch03_prototypical import own_sounds
 from chapters.ch03_prototypical.encoder import get_embeddings
 from chapters.ch03_prototypical.models import PrototypicalNetwork
 from chapters.ch03_prototypical.presets import SpokenConfig
+from chapters.engine.layers import embed_items
 from datasets.dataset import Dataset
 from datasets.readers import logmel
 from datasets.sets import spoken_digits, spoken_words
 from datasets.sets.spoken_digits import Spoken
 from datasets.standins import synth_words
+
+BEGINNINGS = (-3, 0, 3, 6)  # frames that a clip begins later; chosen on two people
 
 # --- data -----------------------------------------------------------------------------------------
 
@@ -76,10 +79,35 @@ class NormaliseClip(layers.Layer):
         return (x - mean) * tf.math.rsqrt(variance + 1e-5)
 
 
+@keras.saving.register_keras_serializable(__package__)
+class SeveralBeginnings(layers.Wrapper):
+    """Mean embedding of a clip that begins a little earlier and a little later.
+
+    Where a word begins is known to a few frames, and pooling keeps one place of sixteen, so a clip
+    that begins a frame later has another embedding. In training a clip is seen once: ``hearing``
+    moves it.
+    """
+
+    def call(self, x, training=False):
+        """[clip, band, frame, 1] -> [clip, dim]."""
+        if training:
+            return self.layer(x, training=True)
+        x = tf.concat([later(x, frames) for frames in BEGINNINGS], axis=0)
+        z = self.layer(x, training=False)  # [beginning * clip, dim]
+        return tf.reduce_mean(tf.reshape(z, [len(BEGINNINGS), -1, z.shape[-1]]), axis=0)
+
+
+def later(x, frames: int):
+    """Clips that begin some frames later, or earlier: [clip, band, frame, 1] -> the same shape."""
+    kept = x[:, :, max(-frames, 0) : x.shape[2] - max(frames, 0)]
+    return tf.pad(kept, [[0, 0], [0, 0], [max(frames, 0), max(-frames, 0)], [0, 0]])
+
+
 def build_encoder(config: SpokenConfig) -> keras.Sequential:
     """Conv-4 on a clip of mean 0 and deviation 1: [band, frame, 1] -> [dim]."""
     blocks = get_embeddings(logmel.SHAPE, config.h_dim, config.z_dim, config.momentum)
-    return keras.Sequential([layers.Input(logmel.SHAPE), NormaliseClip(), blocks], name="encoder")
+    once = keras.Sequential([layers.Input(logmel.SHAPE), NormaliseClip(), blocks], name="once")
+    return keras.Sequential([layers.Input(logmel.SHAPE), SeveralBeginnings(once)], name="encoder")
 
 
 @keras.saving.register_keras_serializable(__package__)
@@ -93,6 +121,10 @@ class SpokenNetwork(PrototypicalNetwork):
             sound: ``logmel.RATE`` samples a second, filled up with zeros.
         """
         return logmel.picture(sound)
+
+    def embed_once(self, x):
+        """Embeddings of clips that begin where they do: [clip, band, frame, 1] -> [clip, dim]."""
+        return embed_items(self.encoder.layers[-1].layer, x)
 
     def serving_sound(self, strict: bool = False):
         """``serving`` of a task of sounds: support_x [support, sample], query_x [query, sample]."""

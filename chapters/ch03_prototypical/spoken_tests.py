@@ -29,6 +29,7 @@ QUERY = 5  # clips of a word that are asked for in a test
 FIVE = 5  # people who are recorded while another one asks
 COEFFICIENTS = 20  # of MFCC
 MFCC, LOG_MEL, UNTRAINED = "MFCC, nearest mean", "log-mel, nearest mean", "untrained encoder"
+ONCE = "prototypical network, one beginning"
 FLOOR = 1e-6  # of a deviation
 
 
@@ -155,10 +156,15 @@ def statistics(spoken: Spoken) -> np.ndarray:
     return np.stack(found)
 
 
-def embed(learner, spoken: Spoken) -> np.ndarray:
-    """Every clip once: [clip, dim]."""
+def embed(embedder, spoken: Spoken) -> np.ndarray:
+    """Every clip: [clip, dim].
+
+    Args:
+        embedder: ``embed`` or ``embed_once`` of a learner.
+        spoken: words.
+    """
     x = to_float(tf.constant(spoken.data.items))[..., None]  # [clip, band, frame, 1]
-    return learner.embed(x).numpy()
+    return embedder(x).numpy()
 
 
 def test(name: str, learner, untrained, spoken: Spoken, config: SpokenConfig) -> list[dict]:
@@ -174,12 +180,13 @@ def test(name: str, learner, untrained, spoken: Spoken, config: SpokenConfig) ->
     known = {
         MFCC: (statistics(spoken), True),
         LOG_MEL: (spoken.data.items.reshape(len(spoken.speaker), -1) / 255.0, False),
-        UNTRAINED: (embed(untrained, spoken), False),
+        UNTRAINED: (embed(untrained.embed, spoken), False),
     }
     if config.init:
         starting.load(untrained, config)
-        known[starting.as_it_was(config)] = embed(untrained, spoken), False
-    known[name] = embed(learner, spoken), False
+        known[starting.as_it_was(config)] = embed(untrained.embed, spoken), False
+    known[ONCE] = embed(learner.embed_once, spoken), False
+    known[name] = embed(learner.embed, spoken), False
     tasks = draw_all(spoken, config)
     values = {
         method: {column: hits(features, drawn, scaled) for column, drawn in tasks.items()}
@@ -217,7 +224,7 @@ def evaluate(learner, config: SpokenConfig, given: Conditions) -> list[dict]:
         given.check("the test is ten words of one or five examples", **ten)
     spoken = load_test(config, words)
     config = dataclasses.replace(config, test_episodes=given.episodes, seed=given.seed)
-    features, tasks = embed(learner, spoken), draw_all(spoken, config)
+    features, tasks = embed(learner.embed, spoken), draw_all(spoken, config)
     values = {column: hits(features, drawn) for column, drawn in tasks.items()}
     return rows({"": values}, spoken, config, "")
 

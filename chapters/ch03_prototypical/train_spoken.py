@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     run.metrics(NAME, results, learner, loop, **own_sounds.seen(words, config))
     run.figure("learning_curve", learning_curve(loop.history, held_out="validation, other words"))
     run.figure("words", spoken_plots.heard(words, Heard(validation)))
-    run.figure("people", spoken_plots.people(spoken_tests.embed(learner, test), test))
+    run.figure("people", spoken_plots.people(spoken_tests.embed(learner.embed, test), test))
     print(f"Weights, metrics and pictures are in {run.path}.")
     export_run(run, endpoints(learner, test))
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from zoo import choosing, expected_table
 from zoo.errors import ZooError
-from zoo.expected_table import KINDS
+from zoo.expected_table import KINDS, TABLE
 
 REAL = pytest.mark.real_data
 
@@ -28,6 +28,10 @@ def test_spoken_words_are_of_people_on_whom_nothing_was_chosen():
     others = KINDS["spoken words, one person"].draw(np.random.default_rng(0))
     assert {len(sounds) for sounds in files.values()} == {24}
     assert {len(sounds) for sounds in others.values()} == {20}
+
+
+def test_every_kind_has_its_line():
+    assert list(TABLE.rows(TABLE.read())) == list(KINDS)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".wav"])

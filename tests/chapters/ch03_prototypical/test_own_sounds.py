@@ -105,8 +105,12 @@ def test_tasks_are_of_distinct_classes_and_clips(said):
 def test_a_run_tests_on_other_classes_of_the_folder_beside_what_has_learned_nothing(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert [row["method"] for row in metrics["results"][::2]] == [
-        spoken_tests.MFCC, spoken_tests.LOG_MEL, spoken_tests.UNTRAINED, train_spoken.NAME
-    ]  # fmt: skip
+        spoken_tests.MFCC,
+        spoken_tests.LOG_MEL,
+        spoken_tests.UNTRAINED,
+        spoken_tests.ONCE,
+        train_spoken.NAME,
+    ]
     for row in metrics["results"]:
         assert (row["data"], row["way"], row["query"], row["episodes"]) == ("said", 2, 1, 600)
         assert row["interval"] >= 0 and not row["generated"]

@@ -72,7 +72,7 @@ def test_the_test_is_that_of_the_learner(said):
     """Nearest means of embeddings are the prototypes that it answers with."""
     learner = train_spoken.build_learner(CONFIG)
     tasks = spoken_tests.draw(said, spoken_tests.COLUMNS[1], 2, seed=0)
-    found = spoken_tests.hits(spoken_tests.embed(learner, said), tasks)
+    found = spoken_tests.hits(spoken_tests.embed(learner.embed, said), tasks)
     for number in range(2):
         support, query = tasks.support[number].ravel(), tasks.query[number].ravel()
         x = said.data.items[..., None].astype(np.float32) / 255
@@ -92,6 +92,36 @@ def test_a_clip_is_normalised_and_silence_stays_finite():
     np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(found.std(axis=(1, 2, 3)), 1, atol=1e-3)
     assert np.isfinite(layer(tf.zeros([1, *logmel.SHAPE]))).all()
+
+
+@pytest.mark.parametrize("frames", [-3, 0, 6])
+def test_a_clip_that_begins_later_ends_later(frames):
+    x = np.random.default_rng(0).uniform(size=[2, *logmel.SHAPE]).astype(np.float32)
+    moved = np.zeros_like(x)
+    for frame in range(x.shape[2]):
+        if 0 <= frame + frames < x.shape[2]:
+            moved[:, :, frame + frames] = x[:, :, frame]
+    np.testing.assert_array_equal(spoken.later(tf.constant(x), frames), moved)
+
+
+def test_an_embedding_is_the_mean_over_beginnings_and_in_training_that_of_one():
+    learner = train_spoken.build_learner(CONFIG)
+    x = tf.random.uniform([5, *logmel.SHAPE], seed=0)
+    once = [learner.embed_once(spoken.later(x, frames)) for frames in spoken.BEGINNINGS]
+    np.testing.assert_allclose(learner.embed(x), np.mean(once, axis=0), atol=1e-5)
+    assert not np.allclose(once[0], once[1], atol=1e-3)
+    blocks = learner.encoder.layers[-1].layer
+    np.testing.assert_array_equal(learner.encoder(x, training=True), blocks(x, training=True))
+
+
+def test_a_clip_that_begins_a_frame_later_moves_the_mean_less(said):
+    learner = train_spoken.build_learner(CONFIG)
+    x = tf.constant(said.data.items[:40, ..., None] / 255, tf.float32)
+
+    def moved(embed):
+        return np.square(embed(spoken.later(x, 1)) - embed(x)).sum(axis=-1).mean()
+
+    assert moved(learner.embed) < 0.5 * moved(learner.embed_once)
 
 
 def test_a_network_begins_with_the_sound_where_it_is_given_one(said):
@@ -131,6 +161,7 @@ def test_a_run_leaves_everything_in_its_folder(run):
         spoken_tests.MFCC,
         spoken_tests.LOG_MEL,
         spoken_tests.UNTRAINED,
+        spoken_tests.ONCE,
         train_spoken.NAME,
     }
     headline = [row for row in metrics["results"] if row["headline"]]
