@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib import colors
 
+from chapters.ch09_frontiers import compare_alterations
 from chapters.engine import figures
 from chapters.engine.figures import plt
 
@@ -59,6 +60,7 @@ def test_every_method_that_is_drawn_as_a_line_has_a_colour():
     assert {"MAML", "siamese network"} <= measured
     never_lines = {"NTM", "pixels", "untrained encoder", "untrained network", "embedding"}
     never_lines |= {"cluster matching"}
+    never_lines |= {compare_alterations.ALL, *compare_alterations.WITHOUT.values()}
     never_lines |= {name for name in measured if " minus " in name}
     assert measured - never_lines <= {*figures.METHODS, *figures.BASELINES}
 
