@@ -92,6 +92,7 @@ class SeveralBeginnings(layers.Wrapper):
         """[clip, band, frame, 1] -> [clip, dim]."""
         if training:
             return self.layer(x, training=True)
+        # [beginning * clip, band, frame, 1]
         x = tf.concat([later(x, frames) for frames in BEGINNINGS], axis=0)
         z = self.layer(x, training=False)  # [beginning * clip, dim]
         return tf.reduce_mean(tf.reshape(z, [len(BEGINNINGS), -1, z.shape[-1]]), axis=0)
@@ -104,7 +105,7 @@ def later(x, frames: int):
 
 
 def build_encoder(config: SpokenConfig) -> keras.Sequential:
-    """Conv-4 on a clip of mean 0 and deviation 1: [band, frame, 1] -> [dim]."""
+    """Conv-4 on clips of mean 0 and deviation 1, averaged: [band, frame, 1] -> [dim]."""
     blocks = get_embeddings(logmel.SHAPE, config.h_dim, config.z_dim, config.momentum)
     once = keras.Sequential([layers.Input(logmel.SHAPE), NormaliseClip(), blocks], name="once")
     return keras.Sequential([layers.Input(logmel.SHAPE), SeveralBeginnings(once)], name="encoder")
